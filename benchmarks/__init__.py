@@ -1,0 +1,1 @@
+"""What is measured, against what: figures for the docs, never part of the tests."""

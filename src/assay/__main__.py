@@ -1,0 +1,5 @@
+"""`python -m assay` is the command `assay`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,90 @@
+"""Cross-fitting: without validation rows, each row is valued by the folds that it is not in."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+
+from ._errors import AssayError
+from ._problem import Problem
+from ._types import Positions
+from ._valuation import Status, Valuation
+
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One way of parting the rows: those that are valued, and those that judge them."""
+
+    rows: Positions
+    judges: Positions
+
+
+def folds(problem: Problem, seed: int) -> list[Fold]:
+    """Part the rows `FOLDS` ways (fewer if rows are few), by class and by group where there are any.
+
+    Raises
+    ------
+    AssayError
+        If there are too few rows, groups or rows of a class to part.
+    """
+    train = problem.train
+    labels = None if train.y is None or problem.target_kind == "number" else train.y
+    units = len(train) if train.groups is None else len(np.unique(train.groups))
+    if labels is not None:
+        units = min(units, int(np.unique(labels, return_counts=True)[1].max()))
+    if units < 2:
+        raise AssayError(
+            "There are no validation rows, and too few rows, groups or rows of a class to cross-fit without; "
+            "pass Problem(valid=assay.Data(X, y))."
+        )
+    count = min(FOLDS, units)
+    if train.groups is not None:
+        grouped = GroupKFold if labels is None else StratifiedGroupKFold
+        splitter = grouped(count, shuffle=True, random_state=seed)
+    else:
+        splitter = (KFold if labels is None else StratifiedKFold)(count, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a class of fewer rows than folds is missing in some, which is fine
+        parts = list(splitter.split(train.X, labels, train.groups))
+    return [Fold(rows, judges) for rows, judges in parts if len(judges) and len(rows)]
+
+
+def crossfitted(
+    problem: Problem, parts: Sequence[Fold], run: Callable[[Problem, int], Iterator[Valuation]]
+) -> Iterator[Valuation]:
+    """Yield the folds' estimates, put together, as they are refined in step; `run` values one fold's rows."""
+    runs = []
+    for number, part in enumerate(parts):
+        train, valid = problem.train.take(part.rows), problem.train.take(part.judges)
+        runs.append(run(replace(problem, train=train, valid=valid), number))
+    for estimates in zip(*runs, strict=False):  # a closed form ends after one
+        yield _together(problem.n, parts, estimates)
+
+
+def _together(n: int, parts: Sequence[Fold], estimates: Sequence[Valuation]) -> Valuation:
+    total, variance, judges = np.zeros(n), np.zeros(n), np.zeros(n)
+    per_valid = np.full((n, n), np.nan) if estimates[0].per_valid is not None else None
+    for part, estimate in zip(parts, estimates, strict=True):
+        weight = len(part.judges)  # every judge counts the same, whatever its fold
+        total[part.rows] += weight * estimate.values
+        judges[part.rows] += weight
+        if estimate.stderr is not None:
+            variance[part.rows] += (weight * estimate.stderr) ** 2  # folds draw independently
+        if per_valid is not None and estimate.per_valid is not None:
+            per_valid[np.ix_(part.rows, part.judges)] = estimate.per_valid
+    exact = all(estimate.status is Status.exact for estimate in estimates)
+    sampled = any(estimate.stderr is not None for estimate in estimates)
+    return Valuation(
+        total / judges,
+        np.sqrt(variance) / judges if sampled else None,
+        per_valid,
+        evals=sum(estimate.evals for estimate in estimates),
+        draws=min(estimate.draws for estimate in estimates),
+        status=Status.exact if exact else Status.running,
+    )

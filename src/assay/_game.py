@@ -1,0 +1,276 @@
+"""The game: what a coalition of rows is worth; all that a sampling method knows of the world."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._errors import AssayError
+from ._parallel import each, workers
+from ._types import Coalitions, Floats, Orders, Worths
+
+BLOCK = 64  # prefixes of an order are asked this many at a time, never as one (n + 1, n) mask
+FLUSH_SECONDS = 0.5  # work that a killed process may lose
+
+
+@runtime_checkable
+class Game(Protocol):
+    """A set function over `n` rows, asked in batches."""
+
+    @property
+    def n(self) -> int:
+        """How many rows play."""
+        ...
+
+    def __call__(self, coalitions: Coalitions, /) -> Worths:
+        """Worths (batch,) of coalitions (batch, n)."""
+        ...
+
+
+@runtime_checkable
+class OrderedGame(Game, Protocol):
+    """A game that can grow a coalition row by row, perhaps cheaper than from scratch."""
+
+    def grow(self, orders: Orders, /, *, tolerance: float = 0.0) -> Worths:
+        """Worths (batch, n + 1) of the prefixes of `orders` (batch, n), the empty one first.
+
+        With a `tolerance` above 0 an order is cut short at the first prefix whose worth is that close to
+        the worth of all rows; the rest of its line repeats that prefix's worth.
+        """
+        ...
+
+
+class Memory(Protocol):
+    """Where worths outlive the process: a database, or a dictionary."""
+
+    def recall(self, keys: Sequence[bytes], width: int) -> Floats:
+        """What is known of `keys`, (len(keys), width); lines of nan where nothing is."""
+        ...
+
+    def remember(self, keys: Sequence[bytes], worths: Floats) -> None:
+        """Keep one line of `worths` (len(keys), width) for each key."""
+        ...
+
+
+def prefixes(order: NDArray[np.intp], start: int, stop: int) -> Coalitions:
+    """Coalitions (stop - start, n): the first `start`, ..., `stop - 1` rows of `order`."""
+    place = np.empty(len(order), np.intp)
+    place[order] = np.arange(len(order))
+    return place < np.arange(start, stop)[:, None]
+
+
+def grow_by_asking(game: Game, orders: Orders, tolerance: float = 0.0) -> Worths:
+    """Grow `orders` in a game that can only be asked about coalitions."""
+    n = game.n
+    worths = np.empty((len(orders), n + 1))
+    whole = float(game(np.ones((1, n), bool))[0]) if tolerance > 0 and len(orders) else 0.0
+    step = 1 if tolerance > 0 else BLOCK
+    for line, order in zip(worths, orders, strict=True):
+        for start in range(0, n + 1, step):
+            stop = min(start + step, n + 1)
+            line[start:stop] = game(prefixes(order, start, stop))
+            if tolerance > 0 and abs(whole - line[start]) < tolerance:
+                line[stop:] = line[start]
+                break
+    return worths
+
+
+def ordered(game: Game) -> OrderedGame:
+    """Return `game` itself if it grows, else `game` grown by asking it about every prefix."""
+    return game if isinstance(game, OrderedGame) else _Asked(game)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    game: Game
+
+    @property
+    def n(self) -> int:
+        return self.game.n
+
+    def __call__(self, coalitions: Coalitions, /) -> Worths:
+        return self.game(coalitions)
+
+    def grow(self, orders: Orders, /, *, tolerance: float = 0.0) -> Worths:
+        return grow_by_asking(self.game, orders, tolerance)
+
+
+@dataclass(frozen=True, eq=False)
+class TableGame:
+    """A game given in full: exact truth for tests, and for small games of one's own.
+
+    Parameters
+    ----------
+    worths : array of shape (2**n,)
+        `worths[b]` is the worth of the coalition that holds row i where bit i of `b` is set; finite.
+
+    Raises
+    ------
+    AssayError
+        If the number of worths is not a power of two, or one of them is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> game = TableGame(np.array([0.0, 1.0, 2.0, 5.0]))
+    >>> game(np.array([[True, False], [True, True]]))
+    array([1., 5.])
+    >>> game.grow(np.array([[1, 0]]))
+    array([[0., 2., 5.]])
+    """
+
+    worths: Worths
+
+    def __post_init__(self) -> None:
+        worths = np.asarray(self.worths, float)
+        if worths.ndim != 1 or len(worths) < 2 or len(worths) & (len(worths) - 1):
+            raise AssayError(f"TableGame.worths has shape {worths.shape}; it needs 2**n numbers in one row.")
+        if not np.isfinite(worths).all():
+            raise AssayError("TableGame.worths holds nan or infinity; every coalition needs a finite worth.")
+        object.__setattr__(self, "worths", worths)
+
+    @property
+    def n(self) -> int:
+        """How many rows play."""
+        return len(self.worths).bit_length() - 1
+
+    def __call__(self, coalitions: Coalitions, /) -> Worths:
+        """Worths (batch,) of coalitions (batch, n)."""
+        return self.worths[coalitions @ (1 << np.arange(self.n))]
+
+    def grow(self, orders: Orders, /, *, tolerance: float = 0.0) -> Worths:
+        """Worths (batch, n + 1) of the prefixes of `orders`; see `OrderedGame.grow`."""
+        if tolerance > 0:
+            return grow_by_asking(self, orders, tolerance)
+        bits = np.zeros((len(orders), self.n + 1), np.int64)
+        np.cumsum(1 << orders, axis=1, out=bits[:, 1:])
+        return self.worths[bits]
+
+
+class CachedGame:
+    """A game that asks another only what `memory` does not know, and has it remembered.
+
+    What was answered before an interrupt (Ctrl-C or an error) is remembered too, so that the same run
+    carries on where it stopped.
+
+    Parameters
+    ----------
+    game : Game
+        The game to ask.
+    memory : Memory
+        Where the worths are kept.
+    key : bytes
+        What names the game: the same key must mean the same worths for ever. See `game_key`.
+    block : int
+        How many coalitions (or orders) are asked at a time.
+    """
+
+    def __init__(self, game: Game, memory: Memory, key: bytes, *, block: int = 1) -> None:
+        self._game, self._memory, self._key, self._block = ordered(game), memory, key, block
+
+    @property
+    def n(self) -> int:
+        """How many rows play."""
+        return self._game.n
+
+    def __call__(self, coalitions: Coalitions, /) -> Worths:
+        """Worths (batch,) of coalitions (batch, n)."""
+        keys = [self._name(b"coalition", bits.tobytes()) for bits in np.packbits(coalitions, axis=1)]
+        return self._fill(keys, 1, lambda todo: self._game(coalitions[todo])[:, None])[:, 0]
+
+    def grow(self, orders: Orders, /, *, tolerance: float = 0.0) -> Worths:
+        """Worths (batch, n + 1) of the prefixes of `orders`; an order is remembered whole."""
+        how = b"order" + np.float64(tolerance).tobytes()
+        keys = [self._name(how, order.tobytes()) for order in orders.astype("<i8")]
+        ask = self._game.grow
+        return self._fill(keys, self.n + 1, lambda todo: ask(orders[todo], tolerance=tolerance))
+
+    def _name(self, how: bytes, what: bytes) -> bytes:
+        return blake2b(self._key + how + what, digest_size=32).digest()
+
+    def _fill(self, keys: list[bytes], width: int, ask: Callable[[NDArray[np.intp]], Floats]) -> Floats:
+        worths = np.array(self._memory.recall(keys, width), dtype=float)
+        first: dict[bytes, int] = {}
+        for i in np.flatnonzero(np.isnan(worths).any(axis=1)).tolist():
+            first.setdefault(keys[i], i)  # a coalition asked for twice in one batch is evaluated once
+        todo, done, since = np.array(list(first.values()), np.intp), 0, time.monotonic()
+        kept = 0
+        try:
+            for start in range(0, len(todo), self._block):
+                now = todo[start : start + self._block]
+                worths[now] = ask(now)
+                done = start + len(now)
+                if time.monotonic() - since > FLUSH_SECONDS:
+                    self._keep(keys, worths, todo[kept:done])
+                    kept, since = done, time.monotonic()
+        finally:
+            self._keep(keys, worths, todo[kept:done])
+        return worths[[first.get(key, i) for i, key in enumerate(keys)]] if len(todo) else worths
+
+    def _keep(self, keys: list[bytes], worths: Floats, rows: NDArray[np.intp]) -> None:
+        if len(rows):
+            self._memory.remember([keys[i] for i in rows.tolist()], worths[rows])
+
+
+@dataclass(frozen=True)
+class ParallelGame:
+    """A game asked by several processes at once; the worths are the same bits as from one.
+
+    Parameters
+    ----------
+    game : Game
+        The game; it travels to the workers, so it must pickle.
+    n_jobs : int | None
+        As in joblib: -1 is every core, None what `joblib.parallel_config` says (else 1).
+    """
+
+    game: Game
+    n_jobs: int | None = None
+
+    @property
+    def n(self) -> int:
+        """How many rows play."""
+        return self.game.n
+
+    def __call__(self, coalitions: Coalitions, /) -> Worths:
+        """Worths (batch,) of coalitions (batch, n)."""
+        share = math.ceil(len(coalitions) / (4 * workers(self.n_jobs)))
+        parts = (coalitions[i : i + share] for i in range(0, len(coalitions), share or 1))
+        return np.concatenate([np.empty(0), *self._run(_ask, ((self.game, part) for part in parts))])
+
+    def grow(self, orders: Orders, /, *, tolerance: float = 0.0) -> Worths:
+        """Worths (batch, n + 1) of the prefixes of `orders`; see `OrderedGame.grow`."""
+        jobs = workers(self.n_jobs)
+        if jobs == 1 or not 0 < len(orders) < jobs or tolerance > 0:
+            lines = self._run(_grow, ((self.game, orders[i : i + 1], tolerance) for i in range(len(orders))))
+            return np.concatenate([np.empty((0, self.n + 1)), *lines])
+        length = math.ceil((self.n + 1) * len(orders) / (4 * jobs))
+        cuts = [
+            (order, i, min(i + length, self.n + 1)) for order in orders for i in range(0, self.n + 1, length)
+        ]
+        return np.concatenate(self._run(_stretch, ((self.game, *cut) for cut in cuts))).reshape(
+            len(orders), -1
+        )
+
+    def _run(self, ask: Callable[..., Floats], tasks: Iterator[tuple[Any, ...]]) -> list[Floats]:
+        return list(each(ask, tasks, self.n_jobs))
+
+
+def _ask(game: Game, coalitions: Coalitions) -> Worths:
+    return game(coalitions)
+
+
+def _grow(game: Game, orders: Orders, tolerance: float) -> Worths:
+    return ordered(game).grow(orders, tolerance=tolerance)
+
+
+def _stretch(game: Game, order: NDArray[np.intp], start: int, stop: int) -> Worths:
+    blocks = (prefixes(order, i, min(i + BLOCK, stop)) for i in range(start, stop, BLOCK))
+    return np.concatenate([game(block) for block in blocks])

@@ -1,0 +1,39 @@
+"""Every method of the library, one line each, and how to find one by name."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from .._errors import AssayError
+from .._valuer import Valuer
+from ._auto import choose as choose
+from .bagging.data_oob import DataOOB as DataOOB
+from .control.random import Random as Random
+from .neighbors.knn_shapley import KNNShapley as KNNShapley
+from .semivalue.banzhaf import Banzhaf as Banzhaf
+from .semivalue.loo import LeaveOneOut as LeaveOneOut
+from .semivalue.shapley import Shapley as Shapley
+
+REGISTRY: dict[str, type[Valuer]] = {
+    name: thing
+    for name, thing in sorted(globals().items())
+    if isinstance(thing, type) and issubclass(thing, Valuer) and thing is not Valuer
+}
+
+
+def by_name(name: str) -> Valuer:
+    """The method called `name`, with its default settings.
+
+    Raises
+    ------
+    AssayError
+        If there is none; it names the nearest.
+    """
+    if name in REGISTRY:
+        return REGISTRY[name]()
+    lower = {known.lower(): known for known in REGISTRY}
+    near = [lower[match] for match in get_close_matches(name.lower(), lower, n=3, cutoff=0.4)]
+    raise AssayError(
+        f"There is no method {name!r}; {'the nearest are' if near else 'there are'} "
+        f"{', '.join(near or REGISTRY)}, and 'auto' picks one."
+    )

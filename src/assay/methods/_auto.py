@@ -1,0 +1,44 @@
+"""Auto: which method, from what the problem has and its size, and the sentence that says why."""
+
+from __future__ import annotations
+
+from .._errors import AssayError
+from .._problem import Problem
+from .._valuer import Valuer
+from .bagging.data_oob import DataOOB
+from .neighbors.knn_shapley import KNNShapley
+from .semivalue.banzhaf import Banzhaf
+from .semivalue.shapley import Shapley
+
+SMALL_GAME = 64  # rows: a permutation costs one evaluation a row
+SMALL_REFITS = 100
+MANY_BAGS = 20_000
+
+
+def choose(problem: Problem) -> tuple[Valuer, str]:
+    """Pick a method for `problem`.
+
+    Returns
+    -------
+    tuple of Valuer and str
+        The method, and one sentence: what was picked and why.
+
+    Raises
+    ------
+    AssayError
+        If the problem has neither labels nor a game.
+    """
+    n, judged = problem.n, problem.valid is not None
+    if problem.game is not None:
+        if n <= SMALL_GAME:
+            return Shapley(), f"Shapley: the problem brings its own game, and {n} rows are few."
+        return Banzhaf(), f"Banzhaf: the problem brings its own game, and every answer informs all {n} rows."
+    if problem.train.y is None:
+        raise AssayError("method='auto' needs labels or a game; pass assay.Problem(train=assay.Data(X, y)).")
+    if judged and problem.model is not None and n <= SMALL_REFITS:
+        return Shapley(), f"Shapley: {n} rows are few enough to refit the model itself."
+    if judged:
+        return KNNShapley(), "KNNShapley: exact and quick, and judged by the validation rows given."
+    if n <= MANY_BAGS:
+        return DataOOB(), "DataOOB: there are no validation rows; every row is judged by bags without it."
+    return KNNShapley(), f"KNNShapley: there are no validation rows, and {n} rows are many for bags of trees."

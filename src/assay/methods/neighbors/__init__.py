@@ -1,0 +1,1 @@
+"""Methods that ask the data: which rows are near the rows that judge?"""

@@ -1,0 +1,46 @@
+"""Leave-one-out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import numpy as np
+
+from ..._game import BLOCK
+from ..._problem import Problem
+from ..._valuation import Status, Valuation
+from ..._valuer import Needs, Valuer
+
+
+@final
+@dataclass(eq=False, kw_only=True)
+class LeaveOneOut(Valuer):
+    """What all rows lose without this one; exact, n + 1 evaluations.
+
+    Source: Cook (1977), "Detection of Influential Observation in Linear Regression".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from assay import Data, LeaveOneOut, Problem, TableGame, value
+    >>> game = TableGame(np.array([0.0, 1.0, 2.0, 5.0]))
+    >>> value(Problem(Data([[0.0], [1.0]]), game=game), LeaveOneOut()).values
+    array([3., 4.])
+    """
+
+    needs: ClassVar[Needs] = Needs.GAME
+
+    def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
+        """Yield the exact values once."""
+        del rng
+        game = problem.game
+        assert game is not None
+        n = game.n
+        whole = game(np.ones((1, n), bool))[0]
+        without = np.empty(n)
+        for start in range(0, n, BLOCK):
+            rows = np.arange(start, min(start + BLOCK, n))
+            without[rows] = game(rows[:, None] != np.arange(n))
+        yield Valuation(whole - without, evals=n + 1, status=Status.exact)

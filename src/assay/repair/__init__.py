@@ -1,0 +1,3 @@
+"""Repair: propose, review, apply, judge, record; and undo."""
+
+from .improve import improve as improve

@@ -1,0 +1,144 @@
+"""Arms: what becomes of the model if a batch is written, if its rows are dropped, or if nothing is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..tables import Table, target_values
+from .choice import Choice, repaired
+from .gain import Gain
+from .masking import same_value
+from .workbench import Outcome, Workbench
+
+NOTHING, DROP, REPAIR, BOTH, RANDOM = "nothing", "drop", "repair", "repair + drop", "random"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to treat the batch, measured on the gate rows.
+
+    Parameters
+    ----------
+    name : str
+        nothing, drop, repair, repair + drop, or random.
+    rows : int
+        How many training rows it changes or leaves out.
+    outcome : Outcome
+        Of the model fitted that way.
+    gain, score_gain : Gain
+        Against doing nothing, paired row by row; 95% intervals.
+    """
+
+    name: str
+    rows: int
+    outcome: Outcome
+    gain: Gain
+    score_gain: Gain
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the summary."""
+        g, s = self.gain, self.score_gain
+        return {
+            "arm": self.name,
+            "rows": self.rows,
+            "log_loss": self.outcome.loss,
+            "gain": g.gain,
+            "low": g.low,
+            "high": g.high,
+            "score": self.outcome.score,
+            "score_gain": s.gain,
+            "score_low": s.low,
+            "score_high": s.high,
+        }
+
+
+@dataclass(frozen=True)
+class Judges:
+    """The gate rows as the model would be served them.
+
+    Parameters
+    ----------
+    now : Table
+        With the cell repairs accepted so far.
+    then : Table
+        With those of the batch too: the rows that a model meets later pass through the same repairs.
+    """
+
+    now: Table
+    then: Table
+
+
+def measure(
+    bench: Workbench,
+    train: Table,
+    judges: Judges,
+    accepted: Sequence[Choice],
+    unrepairable: Sequence[int],
+    rng: np.random.Generator,
+) -> dict[str, Arm]:
+    """Fit and measure every arm on the gate rows.
+
+    Parameters
+    ----------
+    bench : Workbench
+        Fits the user's model.
+    train : Table
+        The training rows as they are now.
+    judges : Judges
+        The gate rows.
+    accepted : sequence of Choice
+        The batch.
+    unrepairable : sequence of int
+        Suspect rows for which no candidate was accepted: left out in the arm "repair + drop".
+    rng : Generator
+        Which rows the control arm gives the same edits to.
+    """
+    touched = sorted({choice.candidate.row for choice in accepted})
+    beyond = sorted(set(unrepairable) - set(touched))
+    after = repaired(train, accepted)
+    scattered = repaired(train, accepted, _elsewhere(train, accepted, rng))
+    versions: Mapping[str, tuple[Table, Table, list[int], int]] = {
+        NOTHING: (train, judges.now, [], 0),
+        DROP: (train, judges.now, touched, len(touched)),
+        REPAIR: (after, judges.then, [], len(touched)),
+        BOTH: (after, judges.then, beyond, len(touched) + len(beyond)),
+        RANDOM: (scattered, judges.now, [], len(touched)),
+    }
+    outcomes = {
+        name: bench.outcome(table, held, keep=_without(len(train), left_out))
+        for name, (table, held, left_out, _) in versions.items()
+    }
+    y = target_values(judges.now)
+    before = outcomes[NOTHING]
+    return {
+        name: Arm(name, versions[name][3], now, bench.gain(before, now), bench.score_gain(before, now, y))
+        for name, now in outcomes.items()
+    }
+
+
+def _without(n: int, rows: Sequence[int]) -> NDArray[np.bool_]:
+    keep = np.ones(n, dtype=bool)
+    keep[list(rows)] = False
+    return keep
+
+
+def _elsewhere(train: Table, accepted: Sequence[Choice], rng: np.random.Generator) -> list[int]:
+    """A random other row for each edit, one whose cell the edit would change too where there is any."""
+    touched = {choice.candidate.row for choice in accepted}
+    free = [row for row in rng.permutation(len(train)).tolist() if row not in touched]
+    free = free or list(range(len(train)))
+    rows = []
+    for choice in accepted:
+        cells = train.frame[choice.candidate.column]
+        pick = next(
+            (i for i, row in enumerate(free) if not same_value(cells.iat[row], choice.candidate.new)), 0
+        )
+        rows.append(free[pick])
+        if len(free) > 1:
+            del free[pick]
+    return rows

@@ -1,0 +1,235 @@
+"""Step: one expert's batch, from choices to a verdict that is carried out and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..store import Edit
+from ..tables import Table
+from .arms import BOTH, DROP, NOTHING, REPAIR, Arm, Judges, measure
+from .choice import LEAST, Choice, repaired, threshold
+from .frames import served
+from .gate import Verdict, decide, error_of_query
+from .guards import objections
+from .session import Session
+from .suspects import Suspicion
+from .workbench import Workbench
+
+LEVELS = 2  # how often a refused batch is halved
+SMALLEST = 20  # repairs below which halves are too small to judge
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A batch, or the part of it that is left, and what the gate says.
+
+    Parameters
+    ----------
+    kept : tuple of Choice
+        The repairs to which the verdict applies.
+    verdict : Verdict
+        What to do with them.
+    arms : dict of str to Arm
+        What was measured; empty where a guard objected first.
+    queries : int
+        Questions to the gate rows.
+    """
+
+    kept: tuple[Choice, ...]
+    verdict: Verdict
+    arms: dict[str, Arm]
+    queries: int
+
+
+@dataclass
+class Step:
+    """Everything that one step needs.
+
+    Parameters
+    ----------
+    session, bench : Session, Workbench
+        Where to read and write, and what measures.
+    name : str
+        The expert.
+    train : Table
+        The training rows as they are now.
+    others : sequence of (row key, Choice)
+        What the expert would change in the features of the rows that judge.
+    precision, most : float
+        Share of writes that has to be right; budget of changed rows as a share.
+    seed : tuple of int
+        Of the control arm.
+    """
+
+    session: Session
+    bench: Workbench
+    name: str
+    train: Table
+    others: Sequence[tuple[str, Choice]]
+    precision: float
+    most: float
+    seed: tuple[int, ...]
+
+    def run(
+        self, number: int, round: int, choices: Sequence[Choice], suspects: Suspicion, asked: int
+    ) -> None:
+        """Judge the choices, carry the verdict out, and record the step under `number`.
+
+        Parameters
+        ----------
+        number, round : int
+            Of the step and of its round.
+        choices : sequence of Choice
+            For cells that may be changed and for decoys.
+        suspects : Suspicion
+            Which rows are decoys.
+        asked : int
+            Questions that the gate rows have answered before.
+        """
+        decoys = suspects.decoy
+        real = [choice for choice in choices if not decoys[choice.candidate.row] and choice.p >= LEAST]
+        limit = threshold(np.array([choice.p for choice in real]), self.precision)
+        accepted = [choice for choice in real if choice.p >= limit]
+        fooled = {c.candidate.row for c in choices if decoys[c.candidate.row] and c.p >= limit}
+        judged = self.judge(accepted, real, int(decoys.sum()), len(fooled), asked)
+        about = {
+            "round": round,
+            "expert": self.name,
+            "suspected": len(
+                set(np.flatnonzero(suspects.suspect).tolist()) | {c.candidate.row for c in real}
+            ),
+            "decoys": int(decoys.sum()),
+        }
+        self._carry_out(number, about, real, accepted, judged, limit)
+
+    def judge(
+        self, accepted: list[Choice], real: Sequence[Choice], decoys: int, fooled: int, asked: int
+    ) -> Judged:
+        """Pass the batch through guards and gate; halve it, the surer half first, where the gate refuses it."""
+        if not accepted:
+            why = f"no candidate is sure enough to be right in {self.precision:.0%} of the cases"
+            return Judged((), Verdict(NOTHING, why if real else "the expert found nothing to change"), {}, 0)
+        changed = self._changed_before()
+        reasons = objections(
+            self.train, accepted, repaired(self.train, accepted), decoys, fooled, changed, self.most
+        )
+        if reasons:
+            return Judged((), Verdict(NOTHING, "refused before the gate: " + "; ".join(reasons)), {}, 0)
+        return self._halving(sorted(accepted, key=lambda choice: -choice.p), real, asked, 0)
+
+    def _halving(self, batch: list[Choice], real: Sequence[Choice], asked: int, level: int) -> Judged:
+        rng = np.random.default_rng([*self.seed, asked])
+        mine = {choice.cell for choice in batch}
+        beyond = [choice.candidate.row for choice in real if choice.cell not in mine]
+        now = self.session.held("gate")
+        judges = Judges(now, served(now, self._served(batch)))
+        arms = measure(self.bench, self.train, judges, batch, beyond, rng)
+        verdict = decide(arms, error=error_of_query(asked))
+        whole = Judged(tuple(batch) if verdict.arm != NOTHING else (), verdict, arms, 1)
+        if verdict.arm != NOTHING or level == LEVELS or len(batch) < 2 * SMALLEST:
+            return whole
+        queries = 1
+        for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
+            part = self._halving(half, real, asked + queries, level + 1)
+            queries += part.queries
+            if part.kept:
+                why = f"the whole batch was refused ({verdict.why}); a part of it {part.verdict.why}"
+                return Judged(part.kept, Verdict(part.verdict.arm, why), part.arms, queries)
+        return Judged((), verdict, arms, queries)
+
+    def _served(self, batch: Sequence[Choice]) -> list[tuple[str, str, Any]]:
+        """Edits of the rows that judge that go with a batch: in its columns, and no less sure than it is."""
+        columns = {choice.candidate.column for choice in batch}
+        limit = min((choice.p for choice in batch), default=np.inf)
+        return [
+            (key, choice.candidate.column, choice.candidate.new)
+            for key, choice in self.others
+            if choice.p >= limit and choice.candidate.column in columns
+        ]
+
+    def _changed_before(self) -> int:
+        return sum(int(record.get("rows", 0)) for record in self.session.records.values())
+
+    def _carry_out(
+        self,
+        number: int,
+        about: Mapping[str, Any],
+        real: Sequence[Choice],
+        accepted: Sequence[Choice],
+        judged: Judged,
+        limit: float,
+    ) -> None:
+        fates = _fates(real, accepted, judged, limit)
+        keys = self.train.keys
+        made = [c.proposal(str(keys[c.candidate.row]), *fate) for c, fate in zip(real, fates, strict=True)]
+        ids = self.session.propose(number, made)
+        edits = self._edits(judged, dict(zip(map(id, real), ids, strict=True)), real)
+        state = {**about, **_record(real, accepted, edits, judged, limit)}
+        if judged.verdict.arm in (REPAIR, BOTH):
+            state["served"] = self._served(judged.kept)
+        if edits:
+            self.session.write(number, edits, state)
+        else:
+            self.session.record(number, state)
+
+    def _edits(self, judged: Judged, proposal: dict[int, int], real: Sequence[Choice]) -> list[Edit]:
+        keys, edits = self.train.keys, []
+        arm = judged.verdict.arm
+        kept_rows = sorted({choice.candidate.row for choice in judged.kept})
+        if arm in (REPAIR, BOTH):
+            for choice in judged.kept:
+                made = choice.candidate
+                why = str(made.evidence.get("why", made.kind))
+                key = str(keys[made.row])
+                edits.append(Edit(key, made.column, made.old, made.new, "set", proposal[id(choice)], why=why))
+        drops = kept_rows if arm == DROP else []
+        if arm == BOTH:
+            drops = sorted({choice.candidate.row for choice in real} - set(kept_rows))
+        why = judged.verdict.why
+        return edits + [Edit(str(keys[row]), None, None, None, "drop", why=why) for row in drops]
+
+
+def _fates(
+    real: Sequence[Choice], accepted: Sequence[Choice], judged: Judged, limit: float
+) -> list[tuple[str, str]]:
+    """State of each proposal before anything is written, and why."""
+    kept, sure = ({c.cell for c in choices} for choices in (judged.kept, accepted))
+    dropped = judged.verdict.arm == DROP
+    needed = f"{limit:.2f} is needed" if np.isfinite(limit) else "no candidate of this batch is sure enough"
+    fates = []
+    for choice in real:
+        if choice.cell in kept and dropped:
+            fates.append(("refused", f"the row was left out instead: {judged.verdict.why}"))
+        elif choice.cell in kept:
+            fates.append(("proposed", "accepted by the gate"))
+        elif choice.cell in sure:
+            fates.append(("refused", judged.verdict.why))
+        else:
+            fates.append(("queued", f"right with probability {choice.p:.2f}; {needed}: for people to decide"))
+    return fates
+
+
+def _record(
+    real: Sequence[Choice], accepted: Sequence[Choice], edits: Sequence[Edit], judged: Judged, limit: float
+) -> dict[str, Any]:
+    """What a step found and did, for the run's summary and for carrying on after an interrupt."""
+    dropped = sum(edit.op == "drop" for edit in edits)
+    arm = judged.verdict.arm
+    idle = "refused" if accepted else NOTHING
+    return {
+        "verdict": {REPAIR: "repair", BOTH: "repair", DROP: "drop"}.get(arm, idle),
+        "why": judged.verdict.why,
+        "proposed": len(real),
+        "accepted": len(edits) - dropped,
+        "dropped": dropped,
+        "rows": len({edit.row for edit in edits}),
+        "columns": sorted({str(edit.column) for edit in edits if edit.op == "set"}),
+        "threshold": limit if np.isfinite(limit) else None,
+        "expected_precision": float(np.mean([choice.p for choice in accepted])) if accepted else None,
+        "arms": [arm.as_dict() for arm in judged.arms.values()],
+        "queries": judged.queries,
+    }

@@ -1,0 +1,58 @@
+"""Auto and names: what is picked for which problem, and that it says why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.naive_bayes import GaussianNB
+from truth import of_game, random_game, two_clouds
+
+from assay import AssayError, Data, Problem, value
+from assay.methods import by_name, choose
+
+
+def rows(n: int) -> Data:
+    """Rows with two classes."""
+    return Data(np.arange(n, dtype=float)[:, None], np.arange(n) % 2)
+
+
+@pytest.mark.parametrize(
+    ("problem", "name"),
+    [
+        (of_game(random_game(5, 0)), "Shapley"),
+        (Problem(rows(50), rows(9), GaussianNB()), "Shapley"),
+        (Problem(rows(500), rows(9), GaussianNB()), "KNNShapley"),
+        (Problem(rows(500), rows(9)), "KNNShapley"),
+        (Problem(rows(500)), "DataOOB"),
+        (Problem(rows(20_001)), "KNNShapley"),
+    ],
+)
+def test_picks_by_what_there_is_and_how_much(problem, name):
+    """The pick follows game, judges, model and size, and its sentence starts with the pick."""
+    method, why = choose(problem)
+    assert type(method).__name__ == name
+    assert why.startswith(f"{name}: ")
+    assert why.endswith(".")
+
+
+def test_the_valuation_says_why():
+    """`value(problem)` picks, and its answer holds the reason; a method that was named needs none."""
+    problem = two_clouds(n=200)
+    assert value(problem, progress=False).why.startswith("KNNShapley: exact")
+    assert value(problem, "KNNShapley", progress=False).why == ""
+
+
+def test_needs_something_to_go_by():
+    """Rows without labels or game are refused."""
+    with pytest.raises(AssayError, match="labels or a game"):
+        value(Problem(Data([[0.0], [1.0]])))
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("knnshapley", "KNNShapley"), ("Shaply", "Shapley"), ("banzaf", "Banzhaf"), ("zzz", "there are")],
+)
+def test_an_unknown_name_gets_the_nearest(name, near):
+    """A misspelt method is refused with names that exist."""
+    with pytest.raises(AssayError, match=near):
+        by_name(name)

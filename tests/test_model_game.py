@@ -1,0 +1,139 @@
+"""ModelGame: worths are those of plain refits, and the odd coalitions are worth what is documented."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import log_loss, r2_score, roc_auc_score
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+from truth import prefixes_of, two_clouds
+
+from assay import AssayError, Data, ModelGame, Problem
+
+THREE = Data(np.arange(12.0)[:, None], np.repeat(["a", "b", "c"], 4))
+
+
+def some(n: int, count: int = 6) -> np.ndarray:
+    """A few coalitions of about half the rows."""
+    return np.random.default_rng(3).random((count, n)) < 0.5
+
+
+def of_rows(*rows: int, n: int = 12) -> np.ndarray:
+    """One coalition."""
+    return np.isin(np.arange(n), rows)[None]
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_a_worth_is_the_score_of_a_plain_refit(text):
+    """Accuracy by hand: clone, fit, predict, compare."""
+    p = two_clouds(text=text)
+    worths = ModelGame(p)(some(p.n))
+    for coalition, worth in zip(some(p.n), worths, strict=True):
+        fitted = clone(p.model).fit(p.train.X[coalition], p.train.y[coalition])
+        assert worth == np.mean(fitted.predict(p.valid.X) == p.valid.y)
+
+
+def test_numbers_are_judged_by_scores_for_numbers():
+    """r2 by hand, and the empty coalition predicts the mean of all labels."""
+    rng = np.random.default_rng(0)
+    train, valid = (Data(X, X @ [1.0, 2.0]) for X in (rng.normal(size=(9, 2)), rng.normal(size=(5, 2))))
+    game, coalition = ModelGame(Problem(train, valid, Ridge(), "r2")), some(9, 1)
+    fitted = Ridge().fit(train.X[coalition[0]], train.y[coalition[0]])
+    assert game(coalition)[0] == pytest.approx(r2_score(valid.y, fitted.predict(valid.X)))
+    nothing = game(np.zeros((1, 9), bool))[0]
+    assert nothing == pytest.approx(r2_score(valid.y, np.full(5, train.y.mean())))
+
+
+def test_odd_coalitions_by_accuracy():
+    """None: a guess. One class: that class for every row. A refused one: its commonest class."""
+    game = ModelGame(Problem(THREE, THREE, KNeighborsClassifier(5)))
+    assert game(of_rows())[0] == pytest.approx(1 / 3)
+    assert game(of_rows(4, 5))[0] == pytest.approx(4 / 12)
+    assert game(of_rows(0, 4, 5))[0] == pytest.approx(4 / 12)  # 3 rows for 5 neighbours: all "b"
+
+
+@pytest.mark.parametrize(
+    "model", [GaussianNB(), LinearSVC(), make_pipeline(StandardScaler(), LogisticRegression())]
+)
+def test_probability_scores_take_coalitions_that_lack_a_class(model):
+    """A model that never saw a class gives it the floor, or the lowest decision; the worth is finite."""
+    if not isinstance(model, LinearSVC):
+        game = ModelGame(Problem(THREE, THREE, model, "neg_log_loss"))
+        fitted = clone(model).fit(THREE.X[:8], THREE.y[:8])
+        wide = np.maximum(np.column_stack([fitted.predict_proba(THREE.X), np.zeros(12)]), 1e-6)
+        wide /= wide.sum(axis=1, keepdims=True)
+        assert game(of_rows(*range(8)))[0] == pytest.approx(-log_loss(THREE.y, wide))
+        assert game(of_rows())[0] == pytest.approx(-np.log(3))
+        assert game(of_rows(0, 1))[0] == pytest.approx(np.log(1e-6) * 8 / 12, rel=1e-4)
+    two = Data(THREE.X[:8], THREE.y[:8])
+    binary = ModelGame(Problem(two, two, model, "roc_auc"))
+    fitted = clone(model).fit(two.X[2:6], two.y[2:6])
+    read = fitted.decision_function if hasattr(fitted, "decision_function") else fitted.predict_proba
+    scores = read(two.X) if hasattr(fitted, "decision_function") else read(two.X)[:, 1]
+    assert binary(of_rows(2, 3, 4, 5, n=8))[0] == roc_auc_score(two.y, scores)
+    assert binary(of_rows(n=8))[0] == binary(of_rows(0, 1, n=8))[0] == 0.5
+
+
+def test_a_score_of_ones_own():
+    """A function (y_true, y_pred) -> float is called with the labels as they are."""
+    p = replace(
+        two_clouds(text=True),
+        score=lambda y_true, y_pred: float(np.mean((y_pred == "hi") == (y_true == "hi"))),
+    )
+    q = two_clouds(text=True)
+    np.testing.assert_array_equal(ModelGame(p)(some(p.n)), ModelGame(q)(some(q.n)))
+
+
+def test_models_of_chance_are_refitted_the_same():
+    """An unset random state is made of the seed and the coalition, in steps of a pipeline too."""
+    forest = make_pipeline(StandardScaler(), RandomForestClassifier(3, max_depth=1))
+    p = replace(two_clouds(n=20, m=200), model=forest)
+    a, b, other = (ModelGame(p, seed)(some(20, 8)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(a, b)
+    assert (a != other).any()
+    backwards = ModelGame(p, 1)(some(20, 8)[::-1])[::-1]
+    np.testing.assert_array_equal(a, backwards)
+    dice = ModelGame(replace(p, model=DummyClassifier(strategy="uniform")))
+    assert len(set(dice(some(20, 8)))) > 1  # every coalition throws its own
+    set_already = replace(p, model=RandomForestClassifier(3, max_depth=1, random_state=5))
+    np.testing.assert_array_equal(ModelGame(set_already, 1)(some(20)), ModelGame(set_already, 2)(some(20)))
+
+
+def test_growing_equals_refitting_each_prefix():
+    """`grow` gives the worths of the prefixes, to the bit."""
+    game, order = ModelGame(two_clouds()), np.random.default_rng(1).permutation(20)
+    np.testing.assert_array_equal(game.grow(order[None])[0], game(prefixes_of(order)))
+
+
+@pytest.mark.parametrize(
+    ("problem", "says"),
+    [
+        (Problem(Data(THREE.X)), r"train\.y, model, valid\.y"),
+        (Problem(Data(THREE.X, ["a"] * 12), THREE, GaussianNB()), "all 'a'"),
+        (Problem(THREE, THREE, GaussianNB(), "r2"), "choose|judges numbers"),
+        (Problem(Data(THREE.X, np.arange(12) / 8), Data(THREE.X, np.arange(12) / 8), Ridge()), "score='r2'"),
+        (Problem(THREE, THREE, GaussianNB(), "f1"), "cannot judge these labels"),
+        (Problem(THREE, THREE.take(np.arange(1)), GaussianNB(), lambda y, p: float("nan")), "is nan"),
+    ],
+)
+def test_what_cannot_be_a_game_is_refused(problem, says):
+    """Missing parts, one class, and scores that do not fit the labels are refused at once."""
+    with pytest.raises(AssayError, match=says):
+        ModelGame(problem)
+
+
+def test_a_model_that_refuses_all_rows_is_an_error():
+    """What works on no coalition is not silently worth a constant."""
+    game = ModelGame(Problem(THREE, THREE, KNeighborsClassifier(13)))
+    with pytest.raises(AssayError, match="cannot be fitted"):
+        game(np.ones((1, 12), bool))
