@@ -95,7 +95,7 @@ def flat(text: str) -> str:
 
 def test_counts(summary, capsys):
     """Rows valued and suspected, repairs proposed, accepted and refused with why, are all told."""
-    counts(summary)
+    counts(summary | {"extended": 12})
     out = flat(capsys.readouterr().out)
     for fact in (
         "train 600, value 100, gate 151, final 152",
@@ -105,6 +105,7 @@ def test_counts(summary, capsys):
         "80 proposed: 66 accepted, 11 refused, 3 queued, 0 conflicts",
         "11 refused: A decoy was changed.",
         "rows set aside 5",
+        "carried over 12 cells of other rows",
     ):
         assert fact in out
 

@@ -159,6 +159,15 @@ def test_pounds_in_a_column_of_kilograms_are_converted() -> None:
     assert [best[row].new for row in range(4)] == [68.04, 81.65, 71.67, 74.84]
 
 
+def test_one_marked_text_tells_the_unit_of_a_column_without_a_name() -> None:
+    """`150 lb` fits the others only if these are kilograms."""
+    column = [str(value) for value in _bulk(0, 72, 12)]
+    column[0] = "150 lb"
+    found = _best(_propose(_table(x=column)))
+    assert found[0].new == 68.04
+    assert found[0].confidence > 0.5
+
+
 def test_a_factor_that_many_rows_share_is_a_unit() -> None:
     """Grams among kilograms, without any text: 20 rows a thousand times too large."""
     values = _bulk(1, 72, 6)
@@ -229,13 +238,13 @@ def test_stand_ins_for_missing_become_missing() -> None:
 
 
 def test_beside_a_spike_only_an_alien_sign_is_called_missing() -> None:
-    """99999 that caps a column of mostly zeros stays, however often it stands there; -999 does not."""
+    """99999 that caps a column of mostly zeros stays, however often it stands there; -99999 does not."""
     rng = np.random.default_rng(9)
     gains = rng.lognormal(8.5, 0.3, 300).round()
-    column = np.concatenate([np.zeros(2700), gains, [99999.0] * 20, [-999.0] * 5])
+    column = np.concatenate([np.zeros(2700), gains, [99999.0] * 20, [-99999.0] * 5])
     found = _propose(_table(gain=column))
     assert {(candidate.old, candidate.new, candidate.kind) for candidate in found} == {
-        (-999.0, None, "sentinel")
+        (-99999.0, None, "sentinel")
     }
 
 
@@ -259,6 +268,22 @@ def test_the_other_columns_decide_between_two_readings() -> None:
     weight = {(candidate.row, candidate.new): candidate.confidence for candidate in found}
     assert weight.get((0, 70.0), 0) > weight.get((1, 70.0), 0)
     assert weight.get((1, 61.0), 0) > weight.get((0, 61.0), 0)
+
+
+def test_strange_other_columns_do_no_harm() -> None:
+    """Missing, huge, infinite, mixed and constant columns beside a repaired one."""
+    values = _bulk(8, 170, 8)
+    values[:3] = [1.7, 1.8, 1.65]
+    n = len(values)
+    kinds = dict.fromkeys(("height_cm", "gone", "huge", "same"), "number") | {"mixed": "category"}
+    others = {
+        "gone": [None] * n,
+        "huge": [1e99, -np.inf] * (n // 2),
+        "same": [1] * n,
+        "mixed": [1, "a"] * (n // 2),
+    }
+    best = _best(_propose(_table(kinds, height_cm=values, **others)))
+    assert [best[row].new for row in range(3)] == [170, 180, 165]
 
 
 def test_the_target_is_neither_repaired_nor_consulted() -> None:

@@ -72,7 +72,7 @@ def test_finding_and_sorting(tab: chromium.Page, pages: dict[str, Path]) -> None
     assert 0 < len(found) < 200
     told = tab.run("document.querySelector('[data-for=repairs-done] output').value")
     assert told == f"{len(found)} of 200 shown"
-    order = f"{SHOWN}.map((row) => Number(row.cells[4].textContent))"
+    order = f"{SHOWN}.map((row) => Number(row.cells[4].dataset.value))"
     head = "document.querySelectorAll('#repairs-done th[data-sort] button')[4]"
     tab.run(f"{head}.click()")
     rising = tab.run(order)

@@ -7,6 +7,7 @@ import random
 import sys
 
 import numpy as np
+
 from assay import store
 from assay.store import Edit, Proposal
 
@@ -14,7 +15,7 @@ BATCH = 4
 
 
 def work(path: str, seed: int) -> None:
-    """Work on the tables `overlay` and `in_place`, each repaired in the mode of its name; say so after each step."""
+    """Work on the tables `overlay` and `in_place`, each in the mode of its name; say so after each step."""
     chance = random.Random(seed)
     with store.open(path) as held:
         runs = {
@@ -38,7 +39,9 @@ def act(held: store.Store, mode: str, run: int, chance: random.Random) -> None:
     frame, hashes = held.read(mode), held.row_hashes(mode)
     rows = frame.sample(min(BATCH, len(frame)), random_state=chance.randrange(2**31))
     made = [(str(row["id"]), row["n"]) for row in rows.to_dict("records")]
-    numbers = held.save_proposals(run, 1, [Proposal(key, "n", "k", n, n + 1, "e", 0.5, 0.5) for key, n in made])
+    numbers = held.save_proposals(
+        run, 1, [Proposal(key, "n", "k", n, n + 1, "e", 0.5, 0.5) for key, n in made]
+    )
     edits = [
         Edit(key, "n", n, n + 1, proposal=number, row_hash=hashes[key])
         for (key, n), number in zip(made, numbers, strict=True)

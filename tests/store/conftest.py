@@ -19,7 +19,9 @@ MODES = ("overlay", "in_place")
 class Desk:
     """A store with one table `t`, keyed by `id`, and a run under way."""
 
-    def __init__(self, path: Path, frame: pd.DataFrame | None = None, table: str = "t", key: str = "id") -> None:
+    def __init__(
+        self, path: Path, frame: pd.DataFrame | None = None, table: str = "t", key: str = "id"
+    ) -> None:
         self.frame = people() if frame is None else frame
         self.table = table
         self.store: Store = store.open(path)

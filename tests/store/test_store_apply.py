@@ -5,9 +5,10 @@ from __future__ import annotations
 import duckdb
 import pandas as pd
 import pytest
+from conftest import MODES, stripped
+
 from assay._errors import AssayError
 from assay.store import Edit, Proposal, ledger, runs
-from conftest import MODES, stripped
 
 
 def theirs(desk, query: str) -> None:
@@ -53,7 +54,10 @@ def test_quarantine_keeps_whole_rows_and_types(desk):
 def test_a_row_changed_by_someone_else_is_a_conflict(desk, mode):
     """Even in another cell than the edited one: it is skipped, returned, and its proposal re-queued."""
     (number,) = proposals_of(desk, ("30", "name"))
-    stale, fresh = desk.edit("30", "name", "ann", "eve", proposal=number), desk.edit("40", "name", "cid", "kim")
+    stale, fresh = (
+        desk.edit("30", "name", "ann", "eve", proposal=number),
+        desk.edit("40", "name", "cid", "kim"),
+    )
     theirs(desk, "UPDATE t SET height = 9 WHERE id = 30")
     batch = desk.apply([stale, fresh], mode)
     assert batch.applied == 1
@@ -94,7 +98,9 @@ def test_a_row_in_quarantine_takes_no_edit_until_it_is_restored(desk, mode):
     assert desk.apply([change], mode).applied == 0
     assert desk.apply([Edit("30", None, None, None, "restore")], mode).applied == 1
     assert desk.apply([change], mode).applied == 1
-    pd.testing.assert_frame_equal(desk.read(), desk.frame.assign(name=["eve", None, "cid", "dee"]), check_column_type=False)
+    pd.testing.assert_frame_equal(
+        desk.read(), desk.frame.assign(name=["eve", None, "cid", "dee"]), check_column_type=False
+    )
     assert desk.apply([Edit("30", None, None, None, "restore")], mode).applied == 0
 
 
@@ -164,7 +170,10 @@ def test_in_place_under_live_overlay_repairs_is_refused(desk):
 def test_an_error_at_any_step_leaves_nothing_behind(desk, mode, step, monkeypatch):
     """Edits, ledger, proposals, view, quarantine and round are one transaction."""
     (number,) = proposals_of(desk, ("30", "name"))
-    edits = [desk.edit("30", "name", "ann", "eve", proposal=number), desk.edit("20", None, None, None, op="drop")]
+    edits = [
+        desk.edit("30", "name", "ann", "eve", proposal=number),
+        desk.edit("20", None, None, None, op="drop"),
+    ]
 
     def broken(*_):
         raise RuntimeError("power cut")
@@ -195,9 +204,19 @@ def test_a_batch_sets_proposals_round_and_gate_at_once(desk):
     assert desk.store.proposals()["state"].tolist() == ["applied", "conflict"]
     assert desk.store.rounds(desk.run.id) == [{"round": 1, "gain": 0.1}]
     batch = desk.store.batches("t").iloc[0]
-    assert (batch["about"], batch["actor"], batch["edits"], batch["kind"]) == ({"gain": 0.5}, "jo", 1, "apply")
+    assert (batch["about"], batch["actor"], batch["edits"], batch["kind"]) == (
+        {"gain": 0.5},
+        "jo",
+        1,
+        "apply",
+    )
     entry = desk.store.history("t", "30").iloc[0]
-    assert (entry["old"], entry["new"], entry["why"], entry["actor"]) == ("ann", "eve", "Spelt so elsewhere.", "jo")
+    assert (entry["old"], entry["new"], entry["why"], entry["actor"]) == (
+        "ann",
+        "eve",
+        "Spelt so elsewhere.",
+        "jo",
+    )
     assert entry["proposal"] == numbers[0]
     assert entry["at"].endswith("+00:00")
     decisions = "SELECT proposal, state, actor FROM assay_decision ORDER BY proposal"
@@ -213,7 +232,10 @@ def test_a_constraint_of_the_users_table_is_one_clear_error(tmp_path):
         held._db.run("INSERT INTO t VALUES (1, 'a', ['p']), (2, 'b', NULL)")
         run = held.begin_run("t", ["id"], {}, 0)
         hashes = held.row_hashes("t")
-        edits = [Edit("2", "x", "b", "c", row_hash=hashes["2"]), Edit("1", "x", "a", None, row_hash=hashes["1"])]
+        edits = [
+            Edit("2", "x", "b", "c", row_hash=hashes["2"]),
+            Edit("1", "x", "a", None, row_hash=hashes["1"]),
+        ]
         with pytest.raises(AssayError, match="nothing was written"):
             held.apply(run.id, edits, mode="in_place", gate={}, round=1)
         assert held.read("t")["x"].tolist() == ["a", "b"]

@@ -10,10 +10,11 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from assay._errors import AssayError
-from assay.store._cell import Other, from_json, is_missing, to_json
 from hypothesis import given
 from hypothesis import strategies as st
+
+from assay._errors import AssayError
+from assay.store._cell import Other, from_json, is_missing, to_json
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 SCALARS = st.one_of(
@@ -63,7 +64,9 @@ def test_nan_and_missing_are_two_things():
     """NaN is a float, missing is no value; pandas' marks are missing."""
     assert math.isnan(from_json(to_json(float("nan"))))
     assert [to_json(value) for value in (None, pd.NA, pd.NaT, np.datetime64("NaT"))] == ["null"] * 4
-    assert all(is_missing(v) for v in (None, pd.NA, pd.NaT, float("nan"), np.float32("nan"), np.datetime64("NaT")))
+    assert all(
+        is_missing(v) for v in (None, pd.NA, pd.NaT, float("nan"), np.float32("nan"), np.datetime64("NaT"))
+    )
     assert not any(is_missing(v) for v in ("", 0, False, [], "nan"))
 
 
@@ -72,7 +75,9 @@ def test_numpy_and_pandas_are_read_as_python():
     assert to_json(np.int64(5)) == to_json(5)
     assert to_json(np.bool_(True)) == "true"
     assert to_json(np.str_("a")) == '"a"'
-    assert to_json(pd.Timestamp("2020-01-31 10:00:00.5")) == to_json(dt.datetime(2020, 1, 31, 10, 0, 0, 500000))
+    assert to_json(pd.Timestamp("2020-01-31 10:00:00.5")) == to_json(
+        dt.datetime(2020, 1, 31, 10, 0, 0, 500000)
+    )
     assert from_json(to_json(pd.Timestamp("2020-01-31 10:00:00.123456789"))).nanosecond == 789
     assert to_json(np.array([1.0, 2.0])) == to_json([1.0, 2.0])
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
+
 from assay import store
 from assay._errors import AssayError
 from assay.store.ledger import BATCH, ENTRY
@@ -18,7 +23,9 @@ def written(tmp_path_factory):
 
     desk = Desk(tmp_path_factory.mktemp("ledger") / "d.duckdb")
     desk.set("30", "name", "eve")
-    desk.apply([desk.edit("40", "name", "cid", "kim", why="Why."), desk.edit("20", None, None, None, op="drop")])
+    desk.apply(
+        [desk.edit("40", "name", "cid", "kim", why="Why."), desk.edit("20", None, None, None, op="drop")]
+    )
     desk.store.revert("t", batch=1)
     assert desk.store.verify() == 4
     desk.store.close()
@@ -92,11 +99,44 @@ def test_a_changed_order_is_found(tampered):
 def test_an_entry_that_is_added_is_found(tampered):
     """A copy of the last one under the next number."""
     columns = ", ".join([*ENTRY[1:], "prev_hash", "hash"])
-    said = tampered(f"INSERT INTO assay_edit (id, {columns}) SELECT 5, {columns} FROM assay_edit WHERE id = 4")
+    said = tampered(
+        f"INSERT INTO assay_edit (id, {columns}) SELECT 5, {columns} FROM assay_edit WHERE id = 4"
+    )
     assert "entry 5 is not as it was written" in said
 
 
 def test_a_missing_value_is_not_an_empty_one(tampered):
     """NULL and '' seal differently."""
     assert "entry 2" in tampered("UPDATE assay_edit SET new_text = '' WHERE id = 2 AND new_text = 'kim'")
-    assert "entry 3" in tampered("UPDATE assay_edit SET column_name = '' WHERE id = 3 AND column_name IS NULL")
+    assert "entry 3" in tampered(
+        "UPDATE assay_edit SET column_name = '' WHERE id = 3 AND column_name IS NULL"
+    )
+
+
+def sealed(fields: dict[str, Any]) -> str:
+    """The seal as it is documented: blake2b of the JSON of all fields and `prev_hash`, keys sorted."""
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "b2:" + hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+
+
+def entry(path: Path, number: int) -> tuple[dict[str, Any], str]:
+    """All fields of an entry but its hash, and its hash."""
+    names = [*ENTRY, "prev_hash"]
+    with duckdb.connect(str(path)) as other:
+        *fields, digest = other.execute(
+            f"SELECT {', '.join(names)}, hash FROM assay_edit WHERE id = {number}"
+        ).fetchall()[0]
+    return dict(zip(names, fields, strict=True)), digest
+
+
+def test_a_forger_who_seals_an_entry_anew_must_seal_all_that_follow(written, tampered):
+    """An entry changed and sealed anew, the next one pointed to it: the next one's seal breaks."""
+    for number in range(1, 5):
+        fields, digest = entry(written, number)
+        assert sealed(fields) == digest
+    forged = sealed(entry(written, 2)[0] | {"why": "forged"})
+    said = tampered(
+        f"UPDATE assay_edit SET why = 'forged', hash = '{forged}' WHERE id = 2",
+        f"UPDATE assay_edit SET prev_hash = '{forged}' WHERE id = 3",
+    )
+    assert "entry 3 is not as it was written" in said

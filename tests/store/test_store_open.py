@@ -9,6 +9,7 @@ import sys
 
 import duckdb
 import pytest
+
 from assay import store
 from assay._errors import AssayError, StoreLocked
 from assay.store.duckdb import Database

@@ -39,7 +39,9 @@ def test_someone_elses_new_value_wins_over_a_repair_and_is_told(desk):
     assert view(desk, "id, name") == [(10, None), (20, "dee"), (30, "theirs"), (40, "kim")]
     assert desk.cell("30", "name") == "theirs"
     told = desk.store.stale("t")
-    assert told[["row", "column", "now", "new", "batch"]].to_numpy().tolist() == [["30", "name", "theirs", "eve", 1]]
+    assert told[["row", "column", "now", "new", "batch"]].to_numpy().tolist() == [
+        ["30", "name", "theirs", "eve", 1]
+    ]
     undone = desk.store.revert("t")
     assert undone.applied == 1
     assert [(edit.row, edit.why) for edit in undone.conflicts] == [("30", "The cell was changed since.")]

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+
 from assay import store
 from assay._errors import AssayError
 from assay.store import Proposal
@@ -28,13 +29,21 @@ def test_an_unfinished_run_is_found_by_its_config_however_it_is_written(held):
     assert held.find_run("t", {"b": (0.5,), "a": np.int64(1)}) == run
     assert held.find_run("t", {"a": 1, "b": [0.25]}) is None
     assert held.find_run("u", {"a": 1, "b": [0.5]}) is None
-    assert (run.table, run.key, run.config, run.seed, run.status) == ("t", ("id",), {"a": 1, "b": [0.5]}, 3, "running")
+    assert (run.table, run.key, run.config, run.seed, run.status) == (
+        "t",
+        ("id",),
+        {"a": 1, "b": [0.5]},
+        3,
+        "running",
+    )
 
 
 def test_a_finished_run_keeps_its_summary_and_is_not_resumed(held):
     """What the report reads."""
     run = held.begin_run("t", ["id"], {}, 0)
-    held.finish_run(run.id, status="finished", stop_reason="Gain stalled.", summary={"rounds": [{"gain": float("nan")}]})
+    held.finish_run(
+        run.id, status="finished", stop_reason="Gain stalled.", summary={"rounds": [{"gain": float("nan")}]}
+    )
     assert held.find_run("t", {}) is None
     (done,) = held.runs("t")
     assert (done.status, done.stop_reason) == ("finished", "Gain stalled.")
@@ -82,7 +91,9 @@ def test_proposals_keep_their_cells_and_every_decision(held):
     """Typed cells, evidence, states; each decision is written down beside the present state."""
     run = held.begin_run("t", ["id"], {}, 0)
     made = [
-        Proposal("1", "x", "typo", "a", "b", "domain", 0.5, 0.9, {"votes": np.int64(3), "why": "Seen 3 times."}),
+        Proposal(
+            "1", "x", "typo", "a", "b", "domain", 0.5, 0.9, {"votes": np.int64(3), "why": "Seen 3 times."}
+        ),
         Proposal("2", "x", "unit", 5, 2.5, "number", 0.4, 0.1, state="refused", why="Not likely."),
     ]
     numbers = held.save_proposals(run.id, 1, made)
@@ -144,7 +155,9 @@ def test_ten_thousand_worths_take_under_a_second(held):
 
 def test_five_thousand_rows_are_hashed_in_under_half_a_second(held):
     """16 columns; CPU time."""
-    frame = pd.DataFrame({"id": range(5000)} | {f"c{i}": [f"{i} {row}" for row in range(5000)] for i in range(15)})
+    frame = pd.DataFrame(
+        {"id": range(5000)} | {f"c{i}": [f"{i} {row}" for row in range(5000)] for i in range(15)}
+    )
     held.adopt("wide", frame, ["id"])
     started = time.process_time()
     assert len(set(held.row_hashes("wide").values())) == 5000

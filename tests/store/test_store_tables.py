@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from itertools import cycle
 from pathlib import Path
 
 import duckdb
@@ -11,12 +12,25 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from conftest import MODES
+
 from assay import store
 from assay._errors import AssayError
 from assay.store import Edit
 from assay.tables._table import row_keys
 
-HARD_NAMES = ["select", 'a "quoted" one', "it's", "two words", "größe 身長", "a;drop table t;--", "rowid", "c0", "row_key"]
+HARD_NAMES = [
+    "select",
+    'a "quoted" one',
+    "it's",
+    "two words",
+    "größe 身長",
+    "a;drop table t;--",
+    "rowid",
+    "row_key",
+    "c0",
+    "assay",
+]
 
 
 def test_what_is_adopted_reads_back_in_the_same_order_with_the_same_types(desk):
@@ -71,26 +85,32 @@ def test_a_table_name_that_would_collide_is_refused(desk, name):
         desk.store.adopt(name, desk.frame, ["id"])
 
 
-@pytest.mark.parametrize("mode", ["overlay", "in_place"])
-@pytest.mark.parametrize("name", HARD_NAMES)
-def test_any_name_works_for_tables_columns_and_keys(tmp_path, name, mode):
+@pytest.fixture(scope="module")
+def names(tmp_path_factory):
+    """One store for tables of every name."""
+    with store.open(tmp_path_factory.mktemp("names") / "d.duckdb") as held:
+        yield held
+
+
+@pytest.mark.parametrize(("name", "mode"), list(zip(HARD_NAMES, cycle(MODES), strict=False)))
+def test_any_name_works_for_tables_columns_and_keys(names, name, mode):
     """Keywords, quotes, spaces, letters of any script, and names used inside our own SQL."""
-    other = f"other {name}"
+    held, other = names, f"other {name}"
     frame = pd.DataFrame({name: ["k'1", 'k"2', "k3"], other: ["x", "y", "z"]})
-    with store.open(tmp_path / "d.duckdb") as held:
-        held.adopt(name, frame, [name])
-        run = held.begin_run(name, [name], {}, 0)
-        hashes = held.row_hashes(name)
-        edits = [
-            Edit("k'1", other, "x", "'; --", row_hash=hashes["k'1"]),
-            Edit("k3", None, None, None, "drop", row_hash=hashes["k3"]),
-        ]
-        assert held.apply(run.id, edits, mode=mode, gate={}, round=1).applied == 2
-        assert held.read(name).to_numpy().tolist() == [["k'1", "'; --"], ['k"2', "y"]]
-        assert held.read(name, as_of=0)[other].tolist() == ["x", "y", "z"]
-        held.revert(name)
-        assert held.read(name)[other].tolist() == ["x", "y", "z"]
-        assert held.stale(name).empty
+    held.adopt(name, frame, [name])
+    run = held.begin_run(name, [name], {}, 0)
+    hashes = held.row_hashes(name)
+    edits = [
+        Edit("k'1", other, "x", "'; --", row_hash=hashes["k'1"]),
+        Edit("k3", None, None, None, "drop", row_hash=hashes["k3"]),
+    ]
+    assert held.apply(run.id, edits, mode=mode, gate={}, round=1).applied == 2
+    assert held.read(name).to_numpy().tolist() == [["k'1", "'; --"], ['k"2', "y"]]
+    before = held.batches(name)["id"].iloc[0] - 1
+    assert held.read(name, as_of=before)[other].tolist() == ["x", "y", "z"]
+    held.revert(name)
+    assert held.read(name)[other].tolist() == ["x", "y", "z"]
+    assert held.stale(name).empty
 
 
 def test_the_users_own_database_is_worked_on_where_it_is(tmp_path):
@@ -113,7 +133,10 @@ def test_the_users_own_database_is_worked_on_where_it_is(tmp_path):
         edit = Edit("b", "price", None, Decimal("2.25"), row_hash=held.row_hashes("stock")["b"])
         held.apply(run.id, [edit], mode="in_place", gate={}, round=1)
     with duckdb.connect(str(path)) as own:
-        assert own.execute("SELECT * FROM stock ORDER BY 1").fetchall() == [("a", Decimal("1.50")), ("b", Decimal("2.25"))]
+        assert own.execute("SELECT * FROM stock ORDER BY 1").fetchall() == [
+            ("a", Decimal("1.50")),
+            ("b", Decimal("2.25")),
+        ]
 
 
 def test_a_name_of_ours_that_is_taken_is_not_written_over(desk):
@@ -141,7 +164,7 @@ KEYS = {
     "bool": [True, False],
     "float": [1.0, 0.1, 1e22, 1e-7, 123456789.25],
     "date": [dt.date(2020, 1, 31), dt.date(1969, 12, 1)],
-    "timestamp": [dt.datetime(2020, 1, 31, 10), dt.datetime(1960, 1, 1, 0, 0, 0, 500)],  # noqa: DTZ001
+    "timestamp": [dt.datetime(2020, 1, 31, 10), dt.datetime(1960, 1, 1, 0, 0, 0, 500)],
     "decimal": [Decimal("1.50"), Decimal("-2.25")],
 }
 
@@ -149,8 +172,10 @@ KEYS = {
 @pytest.mark.parametrize("kind", KEYS)
 def test_row_keys_are_those_of_tables(tmp_path, kind):
     """The store and `Table.keys` call a row by the same text, alone and in a key of two columns."""
-    frame = pd.DataFrame({"k": pd.Series(KEYS[kind], dtype=object), "b": "x\"'é"}) if kind in ("date", "decimal") else (
-        pd.DataFrame({"k": KEYS[kind], "b": "x\"'é"})
+    frame = (
+        pd.DataFrame({"k": pd.Series(KEYS[kind], dtype=object), "b": "x\"'é"})
+        if kind in ("date", "decimal")
+        else (pd.DataFrame({"k": KEYS[kind], "b": "x\"'é"}))
     )
     with store.open(tmp_path / "d.duckdb") as held:
         for name, key in (("one", ("k",)), ("two", ("k", "b"))):
@@ -161,7 +186,10 @@ def test_row_keys_are_those_of_tables(tmp_path, kind):
 def test_keys_without_one_text_are_refused(tmp_path):
     """Times with a zone depend on the reader's clock, 32-bit floats on rounding."""
     for column in (pd.Series(pd.to_datetime(["2020-01-01"], utc=True)), pd.Series([0.1], dtype="float32")):
-        with store.open(tmp_path / "d.duckdb") as held, pytest.raises(AssayError, match="Key column 'k' holds"):
+        with (
+            store.open(tmp_path / "d.duckdb") as held,
+            pytest.raises(AssayError, match="Key column 'k' holds"),
+        ):
             held.adopt("t", pd.DataFrame({"k": column}), ["k"])
 
 
@@ -212,11 +240,12 @@ def test_as_of_a_batch_that_is_not_there_is_refused(desk):
 
 
 def test_row_hashes_tell_rows_apart_and_missing_from_nan(tmp_path):
-    """Rows with equal cells hash alike, all others differ: NULL, NaN, empty text and the text 'NULL' among them."""
+    """Rows that differ hash differently: NULL, NaN, empty text and the text 'NULL' are four cells."""
     with store.open(tmp_path / "d.duckdb") as held:
         held._db.run("CREATE TABLE t (id INTEGER, x DOUBLE, s VARCHAR)")
         held._db.run(
-            "INSERT INTO t VALUES (1, NULL, ''), (2, 'nan', ''), (3, NULL, NULL), (4, NULL, 'NULL'), (5, 1, 'a'), (6, 1, 'b')"
+            "INSERT INTO t VALUES (1, NULL, ''), (2, 'nan', ''), (3, NULL, NULL),"
+            " (4, NULL, 'NULL'), (5, 1, 'a'), (6, 1, 'b')"
         )
         held.begin_run("t", ["id"], {}, 0)
         first = held.row_hashes("t")

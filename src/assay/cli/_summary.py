@@ -39,6 +39,8 @@ def counts(summary: Summary) -> None:
         say(f"    {shown(refusal['count'])} refused: {sentence(refusal['why'])}")
     if summary.get("dropped_rows"):
         say(f"  rows set aside   {shown(summary['dropped_rows'])}")
+    if summary.get("extended"):
+        say(f"  carried over     {shown(summary['extended'])} cells of other rows, after the last judgement")
     say()
 
 

@@ -144,7 +144,7 @@ def repaired(train: Table, choices: Sequence[Choice], rows: Sequence[int] | None
     return train.with_frame(frame)
 
 
-def fitting(new: Any, column: pd.Series) -> Any:
+def fitting(new: Any, column: Any) -> Any:
     """The value as its column can hold it: text in a text column, a whole number in one of whole numbers.
 
     Examples

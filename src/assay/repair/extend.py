@@ -1,4 +1,4 @@
-"""Extend: once everything is judged, what was accepted on training rows is written to the rows that judged."""
+"""Extend: once everything is judged, the rows that judged are repaired as the training rows were."""
 
 from __future__ import annotations
 

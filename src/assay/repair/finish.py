@@ -37,16 +37,16 @@ def final_rows(session: Session, bench: Workbench, before: Table, after: Table) 
 def leave_one_batch_out(
     session: Session, bench: Workbench, before: Table, after: Table, steps: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """What the batch of each step adds to the others, on the final rows: all of them against all but that one."""
+    """What the batch of each step adds to the others, on the final rows: all against all but that one."""
     batches = [int(session.records[step]["batch"]) for step in steps]
     ledger = session.store.ledger(session.table.name)
-    edits = ledger[ledger["batch"].isin(batches)]
+    edits: Any = ledger[ledger["batch"].isin(batches)]
     whole = bench.outcome(after, session.held("final"))
     found = []
     for step, batch in zip(steps, batches, strict=True):
         left = _replayed(before, edits[edits["batch"] != batch])
         gain = bench.gain(bench.outcome(left, session.held("final", without=step)), whole).as_dict()
-        found.append({"batch": batch, "edits": int((edits["batch"] == batch).sum()), **gain})
+        found.append({"batch": batch, "edits": edits["batch"].tolist().count(batch), **gain})
     return found
 
 

@@ -25,7 +25,7 @@ def served(rows: Table, edits: Sequence[Sequence[Any]]) -> Table:
     return rows.with_frame(frame)
 
 
-def retyped(cells: NDArray[Any], column: pd.Series) -> pd.Series:
+def retyped(cells: NDArray[Any], column: Any) -> pd.Series:
     """The cells as a column of the old type, or of the nearest one that holds them."""
     series = pd.Series(cells, dtype=object)  # on a RangeIndex, as the frames of tables are
     try:

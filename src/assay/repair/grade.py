@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -32,13 +33,14 @@ def graded(
     true = _aligned(session.table, session.original, truth)
     cells = {key: i for i, key in enumerate(true.keys.tolist())}
     ledger = session.store.ledger(session.table.name)
-    made = ledger[(ledger["run"] == session.run.id) & (ledger["op"] == "set")]
-    rows = [
-        (column, same_value(new, true.frame[column].iat[cells[key]], tolerance=0.0))
-        for key, column, new in zip(made["row"], made["column"], made["new"], strict=True)
+    made: Any = ledger[(ledger["run"] == session.run.id) & (ledger["op"] == "set")]
+    marks = [
+        (str(column), same_value(new, true.frame[column].iat[cells[key]], tolerance=0.0))
+        for key, column, new in zip(*(made[name].tolist() for name in ("row", "column", "new")), strict=True)
     ]
-    graded_ = pd.DataFrame(rows, columns=pd.Index(["column", "right"]))
-    right, total = int(graded_["right"].sum()), len(graded_)
+    total, by_column = len(marks), Counter(column for column, _ in marks)
+    good = Counter(column for column, right in marks if right)
+    right = good.total()
     interval = stats.binomtest(right, total).proportion_ci(method="wilson") if total else None
     return {
         "graded": total,
@@ -47,15 +49,15 @@ def graded(
         "low": float(interval.low) if interval else None,
         "high": float(interval.high) if interval else None,
         "by_column": [
-            {"column": str(column), "graded": len(part), "right": int(part["right"].sum())}
-            for column, part in graded_.groupby("column", sort=True)
+            {"column": column, "graded": count, "right": good[column]}
+            for column, count in sorted(by_column.items())
         ],
         **_won_back(session, bench, true, before, after),
     }
 
 
 def _won_back(session: Session, bench: Workbench, true: Table, before: Table, after: Table) -> dict[str, Any]:
-    """Losses on the true final rows after training on the rows as they were, as repaired, and as they truly are."""
+    """Losses on the true final rows after training on the rows as they were, repaired, and true."""
     parts = session.parts(true)
     held, best = true.take(parts == "final"), true.take(parts == "train")
     first, last, ideal = (bench.outcome(train, held) for train in (before, after, best))

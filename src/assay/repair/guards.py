@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,7 +64,7 @@ def objections(
     return found
 
 
-def drift(untouched: pd.Series, after: pd.Series, kind: str) -> float:
+def drift(untouched: Any, after: Any, kind: str) -> float:
     """Population stability index between the untouched cells of a column and all its cells after the repair.
 
     Numbers are counted between the deciles of the untouched cells, anything else by value; missing is a

@@ -139,14 +139,15 @@ def _check(
 ) -> None:
     if not table.roles.key:
         raise AssayError(
-            f"table {table.name!r} has no key: name the column that tells its rows apart, so that a repair "
-            "can always be found again"
+            f"table {table.name!r} has no key: name the column that tells its rows apart, so that a "
+            "repair can always be found again"
         )
     in_range = rounds >= 1 and 0.5 <= precision < 1 and 0 < max_share <= 1
     if not in_range or mode not in ("overlay", "in_place"):
         raise AssayError(
             f"rounds={rounds}, precision={precision}, max_share={max_share}, mode={mode!r}: rounds is at "
-            "least 1, precision from 0.5 to below 1, max_share above 0 and at most 1, mode overlay or in_place"
+            "least 1, precision from 0.5 to below 1, max_share above 0 and at most 1, mode overlay or "
+            "in_place"
         )
     counts = Counter(parts.tolist())
     short = [part for part in PARTS if counts[part] < FEWEST]

@@ -141,7 +141,7 @@ def _absent(cell: Any) -> bool:
 
 def _slips(table: Table, column: str) -> Callable[[Any, np.random.Generator], Form | None]:
     """How cells of this column go wrong: a function from a right cell to a wrong one, or None for none."""
-    if table.roles.kinds.get(column) == "number" and as_number(table.frame[column]).nunique() > 20:
+    if table.roles.kinds.get(column) == "number" and as_number(pd.Series(table.frame[column])).nunique() > 20:
         forms = number_forms(table, column)
         return lambda truth, rng: forms(float(truth), rng) if _is_number(truth) else None
     domain = table.frame[column].dropna().to_numpy(dtype=object)

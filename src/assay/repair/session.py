@@ -1,4 +1,4 @@
-"""Session: one run on one table of a store; what is read, what is written, and what an interrupted run had done."""
+"""Session: one run on one table of a store: what it reads, what it writes, and what it had done before."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Session:
 
     @cached_property
     def records(self) -> dict[int, dict[str, Any]]:
-        """What each finished step of the run recorded, by the step's number; `batch` is what it wrote, if anything."""
+        """What each finished step recorded, by the step's number; `batch` is what it wrote, if anything."""
         batches = self.store.batches(self.table.name)
         mine = batches[(batches["run"] == self.run.id) & (batches["kind"] == "apply")]
         written = dict(zip(mine["round"].tolist(), mine["id"].tolist(), strict=True))
@@ -98,10 +98,10 @@ class Session:
     def last_batch(self) -> int:
         """Number of the newest batch of the table, 0 where there is none."""
         batches = self.store.batches(self.table.name)
-        return int(batches["id"].max()) if len(batches) else 0
+        return max((int(number) for number in batches["id"].tolist()), default=0)
 
     def start_round(self, number: int) -> int:
-        """Number of the batch that a round starts from: the one recorded, where the round was begun before."""
+        """Number of the batch that a round starts from, as recorded where the round was begun before."""
         step = number * SLOTS
         if step not in self.records:
             self.record(step, {"round": number, "expert": START, "batch": self.last_batch()})

@@ -73,12 +73,12 @@ def summarise(loop: Rounds, extended: int) -> dict[str, Any]:
 
 
 def _error_rates(loop: Rounds) -> list[dict[str, Any]]:
-    """The share of training cells that the accept models hold for wrong, column by column, before any repair."""
+    """The share of training cells that the accept models hold for wrong, by column, before any repair."""
     proposals = loop.session.store.proposals(loop.session.run.id)
     rows = len(loop.session.store.values(loop.session.run.id, 1))
     if not len(proposals) or not rows:
         return []
-    expected = proposals.groupby("column")["p_correct"].sum() / rows
-    return [
-        {"column": str(c), "rate": float(rate)} for c, rate in expected.sort_values(ascending=False).items()
-    ]
+    wrong: Counter[str] = Counter()
+    for column, p in zip(proposals["column"].tolist(), proposals["p_correct"].tolist(), strict=True):
+        wrong[str(column)] += p
+    return [{"column": column, "rate": expected / rows} for column, expected in wrong.most_common()]

@@ -97,8 +97,8 @@ class Workbench:
         with threadpool_limits(1):
             if self.classes is not None and len(np.unique(y)) < 2:
                 return self._constant(y, y_held)
-            fitted: Any = clone(self._model).fit(X, y)
-            answers = self._answers(fitted, X_held)
+            fresh: Any = clone(self._model)
+            answers = self._answers(fresh.fit(X, y), X_held)
         return Outcome(self._losses(answers, y_held), answers, self._scored(y_held, answers))
 
     def gain(self, before: Outcome, after: Outcome, *, error: float = ERROR) -> Gain:
@@ -106,7 +106,7 @@ class Workbench:
         return paired_gain(before.losses, after.losses, error=error)
 
     def score_gain(self, before: Outcome, after: Outcome, y: NDArray[Any]) -> Gain:
-        """Paired rise of the user's score; percentile interval of `BOOTSTRAPS` resamples of the rows, by class."""
+        """Paired rise of the user's score; percentile interval of resamples of the rows, class by class."""
         rng = np.random.default_rng([self.seed, len(y)])
         groups = (
             [np.arange(len(y))] if self.classes is None else [np.flatnonzero(y == c) for c in np.unique(y)]
@@ -159,5 +159,6 @@ class Workbench:
 def _fingerprint(table: Table) -> str:
     """Of the features alone: a batch of labels needs no new encoding."""
     features = table.frame[list(table.roles.features)].astype("str")
-    rows = np.asarray(hash_pandas_object(features, index=False))
+    hashed: Any = hash_pandas_object  # its stub names no type
+    rows = np.asarray(hashed(features, index=False))
     return blake2b(rows.tobytes()).hexdigest()

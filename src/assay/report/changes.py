@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .facts import CHANGED, Facts
-from .words import DASH, WIDEST, cell, count, is_missing, is_number, moment, plural
+from .words import DASH, WIDEST, cell, count, is_missing, is_number, moment, plural, sentence
 
 SHOWN = 200
 ASIDE = 100
@@ -77,12 +77,19 @@ def _repair(record: Mapping[str, Any]) -> Repair:
         column=cell(record["column"], WIDEST),
         old=old,
         new=new,
-        why=cell(why, 400) if why else None,
+        why=sentence(why),
         expert=cell(record["expert"], WIDEST),
-        probability=f"{probability:.2f}" if is_number(probability) else DASH,
+        probability=_likely(probability),
         order=float(probability) if is_number(probability) else -1.0,
         state=str(record["state"]),
     )
+
+
+def _likely(probability: Any) -> str:
+    """Two decimals; what rounds to certainty is shown as less than that."""
+    if not is_number(probability):
+        return DASH
+    return ">0.99" if probability > 0.99 else f"{probability:.2f}"
 
 
 def _pair(old: Any, new: Any) -> tuple[str | None, str | None]:

@@ -91,19 +91,7 @@ def intervals(
     form : str, optional
         The format of the axis, such as `%`.
     """
-    records = [
-        {
-            "place": place,
-            "value": row.value,
-            "low": row.low,
-            "high": row.high,
-            "look": _LOOKS[direction(row.low, row.high) or "no measurable change"] if zero else "var(--good)",
-            "fill": "var(--page)" if zero and row.low <= 0 <= row.high else None,
-        }
-        for place, row in enumerate(rows)
-    ]
-    for record in records:
-        record["fill"] = record["fill"] or record["look"]
+    records = [_record(place, row, zero=zero) for place, row in enumerate(rows)]
     names = [clean(row.name) for row in rows]
 
     def build(width: int) -> Any:
@@ -115,25 +103,29 @@ def intervals(
             scale=alt.Scale(paddingOuter=0.3),
         )
         look, stroke = alt.Color("look:N", scale=None), alt.Stroke("look:N", scale=None)
-        fill = alt.Fill("fill:N", scale=None)
+        x = alt.X("low:Q", title=title, axis=_ticks(width, form), scale=alt.Scale(zero=True))
         base = alt.Chart(alt.InlineData(values=records)).encode(y=y)
-        rule = base.mark_rule(strokeWidth=2.5, strokeCap="round").encode(
-            x=alt.X("low:Q", title=title, axis=_ticks(width, form), scale=alt.Scale(zero=True)),
-            x2="high:Q",
-            color=look,
-        )
-        dot = base.mark_point(size=80, strokeWidth=2.5, opacity=1).encode(
-            x="value:Q", stroke=stroke, fill=fill
-        )
-        layers = [rule, dot]
-        if zero:
-            here = alt.Chart(alt.InlineData(values=[{"at": 0}])).mark_rule(
-                color="var(--soft)", strokeDash=[3, 3]
-            )
-            layers.insert(0, here.encode(x="at:Q"))
+        line = base.mark_rule(strokeWidth=2.5, strokeCap="round").encode(x=x, x2="high:Q", color=look)
+        dot = base.mark_point(size=80, strokeWidth=2.5, opacity=1)
+        dots = dot.encode(x="value:Q", stroke=stroke, fill=alt.Fill("fill:N", scale=None))
+        layers = [_zero(), line, dots] if zero else [line, dots]
         return alt.layer(*layers).properties(height=alt.Step(STEP))
 
     return _chart(name, build, label)
+
+
+def _record(place: int, row: Interval, *, zero: bool) -> dict[str, Any]:
+    """What is drawn for one interval: coloured by side and hollow around zero, where zero means anything."""
+    look = _LOOKS[direction(row.low, row.high) or "no measurable change"] if zero else "var(--good)"
+    hollow = zero and row.low <= 0 <= row.high
+    ends = {"value": row.value, "low": row.low, "high": row.high}
+    return {"place": place, **ends, "look": look, "fill": "var(--page)" if hollow else look}
+
+
+def _zero() -> alt.Chart:
+    """A dashed line at zero."""
+    at = alt.Chart(alt.InlineData(values=[{"at": 0}])).mark_rule(color="var(--soft)", strokeDash=[3, 3])
+    return at.encode(x="at:Q")
 
 
 def histogram(values: Floats, suspect: Any, label: str) -> tuple[Chart, int]:
@@ -176,8 +168,7 @@ def histogram(values: Floats, suspect: Any, label: str) -> tuple[Chart, int]:
         x = alt.X("from:Q", bin="binned", title="value of a row", axis=_ticks(width))
         y = alt.Y("bottom:Q", title="rows", axis=alt.Axis(tickCount=4, domain=False, ticks=False))
         drawn = bars.encode(x=x, x2="to:Q", y=y, y2="top:Q", color=alt.Color("look:N", scale=None))
-        zero = alt.Chart(alt.InlineData(values=[{"at": 0}])).mark_rule(color="var(--soft)", strokeDash=[3, 3])
-        layers = [drawn, zero.encode(x="at:Q")] if low <= 0 <= high else [drawn]
+        layers = [drawn, _zero()] if low <= 0 <= high else [drawn]
         return alt.layer(*layers).properties(height=200)
 
     return _chart("values", build, label), beyond

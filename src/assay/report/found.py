@@ -26,7 +26,7 @@ from .words import (
 )
 
 LOWEST = 20
-MOST_COLUMNS = 12  # in a chart
+MOST_COLUMNS = 12  # whose error rate is shown
 Z = 1.96  # standard errors of a 95% interval
 _FUNNEL = (
     ("valued", "Rows valued", "training rows, each with what it is worth to the model"),
@@ -93,9 +93,18 @@ def error_rates(summary: Mapping[str, Any]) -> dict[str, Any] | None:
             "span": _share_interval(rate.get("low"), rate.get("high")),
             "share": rate["rate"] / most,
         }
-        for rate in rates
+        for rate in rates[:MOST_COLUMNS]
     ]
-    return {"rows": rows, "measured": any(row["span"] for row in rows), "chart": _rates_chart(rates)}
+    beyond = rates[MOST_COLUMNS:]
+    more = (
+        f"{plural(len(beyond), 'more column')} at {percent(beyond[0]['rate'])} or less." if beyond else None
+    )
+    return {
+        "rows": rows,
+        "more": more,
+        "measured": any(row["span"] for row in rows),
+        "chart": _rates_chart(rates),
+    }
 
 
 def _rates_chart(rates: Sequence[Mapping[str, Any]]) -> charts.Chart | None:
@@ -208,8 +217,14 @@ def removal(summary: Mapping[str, Any]) -> dict[str, Any] | None:
         f"Without the lowest {percent(share)} by value {name} is {metric(low, places)}; "
         f"without a random {percent(share)} it is {metric(chance, places)}."
     )
-    if (low >= chance) if sinks else (low <= chance):
+    worse = [at for at, one, two in left_out if ((one >= two) if sinks else (one <= two))]
+    if share in worse:
         sentence += " Here the values find harmful rows no better than chance."
+    elif worse and share < max(worse):
+        turn = min(at for at in worse if at > share)
+        sentence += (
+            f" From {percent(turn)} on, leaving out the lowest does worse than leaving out random ones."
+        )
     shares, lows, chances = (list(column) for column in zip(*points, strict=True))
     lines = {"lowest values first": lows, "random rows": chances}
     return {

@@ -93,6 +93,8 @@ def _arms_chart(arms: Iterable[Mapping[str, Any]], place: int, loss: str) -> cha
 def gain_text(gain: Any, low: Any, high: Any, places: int | None = None) -> str:
     """`+0.041 (0.029 to 0.053)`; without the bracket where no interval was measured."""
     places = decimals(gain, low, high) if places is None else places
+    if direction(low, high) in ("better", "worse"):
+        places = max(places, decimals(low, high))  # an end beside zero must not read as zero
     span = interval(low, high, places)
     return signed(gain, places) + (f" ({span})" if span else "")
 

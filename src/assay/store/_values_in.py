@@ -58,7 +58,13 @@ def _native(db: Database, column: Column, value: Any) -> Cell | AssayError:
         return Cell(None, "null")
     if not isinstance(value, bytes | list | tuple | np.ndarray):
         return AssayError(f"Column '{column.name}' holds {column.type}; {value!r} is not one.")
-    plain = value.tolist() if isinstance(value, np.ndarray) else value if isinstance(value, bytes) else list(value)
+    plain = (
+        value.tolist()
+        if isinstance(value, np.ndarray)
+        else value
+        if isinstance(value, bytes)
+        else list(value)
+    )
     cast = f"SELECT {try_value_of('?', column)} AS x"
     text, native = db.rows(f"SELECT {text_of('x', column)}, x FROM ({cast}) AS cast_one", plain)[0]
     if text is None or not _same(plain, native, column):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import ledger
+from . import _json, ledger
 from ._column import Column
 from ._edits import Mode
 from ._rows import Row, move_sql, touched
@@ -132,7 +132,7 @@ class Writer:
 
     def _row_json(self, row: Row) -> str:
         cells = ",".join(
-            f"{ledger.dumps(column.name)}:{row.json(i, column)}"
+            f"{_json.dumps(column.name)}:{row.json(i, column)}"
             for i, column in enumerate(self._shape.columns)
         )
         return f'{{"row":{{{cells}}}}}'

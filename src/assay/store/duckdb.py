@@ -24,6 +24,7 @@ _REFUSED = (
     duckdb.IOException,
     duckdb.OutOfMemoryException,
     duckdb.OutOfRangeException,
+    duckdb.TransactionException,
 )
 
 
@@ -117,7 +118,7 @@ class Database:
         try:
             yield "assay_staged"
         finally:
-            # In a transaction that has failed nothing can be taken down; the next table takes this one's place.
+            # A transaction that has failed takes nothing down; the next table takes this one's place.
             with suppress(duckdb.TransactionException):
                 self._connection.unregister("assay_staged")
 

@@ -3,8 +3,8 @@
 An entry and the entries that undo it, redo it, .. form a chain by `reverts`. An entry is in force while an
 even number of entries follows it in its chain; only those in force are undone.
 
-Invariant: the edits in force of one cell form a stack from the cell's first value to its present one, and only
-the top is ever taken off. So undoing all of them, in whatever portions, ends at the first value.
+Invariant: the edits in force of one cell form a stack from the cell's first value to its present one, and
+only the top is ever taken off. So undoing all of them, in whatever portions, ends at the first value.
 """
 
 from __future__ import annotations
@@ -125,7 +125,9 @@ def _chains(entries: list[Entry]) -> dict[int, list[int]]:
 
 def _live(entries: list[Entry]) -> list[list[int]]:
     """Return the chains whose edit is in force, by when it was last made or redone."""
-    return sorted((chain for chain in _chains(entries).values() if len(chain) % 2), key=lambda chain: chain[-1])
+    return sorted(
+        (chain for chain in _chains(entries).values() if len(chain) % 2), key=lambda chain: chain[-1]
+    )
 
 
 def _chosen(entries: list[Entry], chosen: Selection) -> list[Undoing] | None:
@@ -143,7 +145,7 @@ def _chosen(entries: list[Entry], chosen: Selection) -> list[Undoing] | None:
                 found.append(Undoing(entry, tuple(chain)))
     if not fitting:
         return None
-    return sorted(found, key=lambda undoing: undoing.tail, reverse=True)
+    return sorted(found, key=lambda undoing: undoing.tail)
 
 
 def _stacks(entries: list[Entry]) -> dict[tuple[str, str | None], list[int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from json import dumps
 
@@ -27,7 +27,3 @@ class RowHasher:
         digest = self._start.copy()
         digest.update(dumps(texts).encode())
         return "b2:" + digest.hexdigest()
-
-    def hashes(self, rows: Iterable[Sequence[str | None]]) -> list[str]:
-        """Return the hash of each row."""
-        return [self.hash(texts) for texts in rows]

@@ -85,4 +85,5 @@ def _encoded(table: Table, names: Sequence[str]) -> Floats:
         for name in names
         if table.roles.kinds.get(name) == "number" or table.roles.kinds.get(name) in _CODED
     ]
-    return np.column_stack(columns) if columns else np.empty((len(table.frame), 0))
+    # Trees compute in single precision.
+    return np.clip(np.column_stack(columns), -1e30, 1e30) if columns else np.empty((len(table.frame), 0))

@@ -80,7 +80,7 @@ class LabelExpert(Expert):
                 (KNeighborsClassifier(n_neighbors=25, weights="distance"), 1.0),
             ]
         boosting = HistGradientBoostingClassifier(
-            max_iter=60, learning_rate=0.06, max_leaf_nodes=8, early_stopping=False, random_state=seed
+            max_iter=60, learning_rate=0.06, max_leaf_nodes=8, random_state=seed
         )
         return [(boosting, 1.0), (RandomForestClassifier(100, min_samples_leaf=5, random_state=seed), 1.0)]
 
@@ -119,13 +119,14 @@ def _out_of_fold(
     splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
     chance = np.zeros((len(codes), codes.max() + 1))
     for fit, held in splitter(folds, shuffle=True, random_state=seed).split(X, codes, groups):
-        member = clone(model).fit(X[fit], codes[fit])
+        member: Any = clone(model)
+        member.fit(X[fit], codes[fit])
         chance[np.ix_(held, member.classes_)] = member.predict_proba(X[held])
     return chance
 
 
 def alternatives(chance: Floats, codes: NDArray[np.intp]) -> tuple[NDArray[np.intp], Floats]:
-    """Return the likeliest other class (n,) of each row and its share (n,) of the two classes' chance, 0..1."""
+    """Return the likeliest other class (n,) of each row, and its share (n,) of the two classes' chance."""
     rows = np.arange(len(codes))
     rest = chance.copy()
     rest[rows, codes] = -1.0
