@@ -1,3 +1,4 @@
 """Repair: propose, review, apply, judge, record; and undo."""
 
+from .improve import check as check
 from .improve import improve as improve

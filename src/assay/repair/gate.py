@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .arms import BOTH, DROP, NOTHING, REPAIR, Arm
-from .gain import ERROR, paired_gain
+from .gain import ERROR, Gain, paired_gain
 
 
 @dataclass(frozen=True)
@@ -50,21 +50,23 @@ def decide(arms: Mapping[str, Arm], *, error: float) -> Verdict:
     error : float
         Two-sided error rate of the intervals, 0..1; see `error_of_query`.
     """
-    better = {name: paired_low(arms, NOTHING, name, error) > 0 for name in (DROP, REPAIR, BOTH)}
+    better = {name: paired(arms, NOTHING, name, error).low > 0 for name in (DROP, REPAIR, BOTH)}
     chosen = REPAIR if better[REPAIR] else None
-    if better[BOTH] and (chosen is None or paired_low(arms, REPAIR, BOTH, error) > 0):
+    if better[BOTH] and (chosen is None or paired(arms, REPAIR, BOTH, error).low > 0):
         chosen = BOTH
-    if better[DROP] and (chosen is None or paired_low(arms, chosen, DROP, error) > 0):
-        return Verdict(DROP, f"leaving the rows out gains more than repairing them: {_shown(arms[DROP])}")
+    if better[DROP] and (chosen is None or paired(arms, chosen, DROP, error).low > 0):
+        shown = _shown(arms, DROP, error)
+        return Verdict(DROP, f"leaving the rows out gains more than repairing them: {shown}")
     if chosen is None:
-        return Verdict(NOTHING, f"no measurable gain on the gate rows: {_shown(arms[REPAIR])}")
-    return Verdict(chosen, f"a measurable gain on the gate rows: {_shown(arms[chosen])}")
+        return Verdict(NOTHING, f"no measurable gain on the gate rows: {_shown(arms, REPAIR, error)}")
+    return Verdict(chosen, f"a measurable gain on the gate rows: {_shown(arms, chosen, error)}")
 
 
-def _shown(arm: Arm) -> str:
-    return f"{arm.gain.gain:+.4f}, interval {arm.gain.low:+.4f} to {arm.gain.high:+.4f}"
+def _shown(arms: Mapping[str, Arm], name: str, error: float) -> str:
+    found = paired(arms, NOTHING, name, error)
+    return f"{found.gain:+.4f}, {100 * (1 - error):.4g}% interval {found.low:+.4f} to {found.high:+.4f}"
 
 
-def paired_low(arms: Mapping[str, Arm], before: str, after: str, error: float) -> float:
-    """Lower end of the paired interval of the gain from one arm to another."""
-    return paired_gain(arms[before].outcome.losses, arms[after].outcome.losses, error=error).low
+def paired(arms: Mapping[str, Arm], before: str, after: str, error: float) -> Gain:
+    """Return the gain from one arm to another, row by row, with an interval of that error rate."""
+    return paired_gain(arms[before].outcome.losses, arms[after].outcome.losses, error=error)

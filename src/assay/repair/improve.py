@@ -90,7 +90,7 @@ def improve(
     started = time.perf_counter()
     watch = progress or Silent()
     named = split(table, seed=seed) if parts is None else np.asarray(parts, dtype=object)
-    _check(table, named, rounds, precision, max_share, mode)
+    check(table, named, rounds=rounds, precision=precision, max_share=max_share, mode=mode)
     problem = to_problem(table, named, model=model, score=score)
     chosen: Any = problem.model
     config = _config(table, named, chosen, problem.score, seed, mode, rounds, precision, max_share)
@@ -134,9 +134,26 @@ def _wrote(step: int, record: Mapping[str, Any]) -> bool:
     return record["expert"] != START and step != EXTENSION and bool(record.get("rows"))
 
 
-def _check(
-    table: Table, parts: NDArray[Any], rounds: int, precision: float, max_share: float, mode: str
+def check(
+    table: Table,
+    parts: NDArray[Any],
+    *,
+    rounds: int = 3,
+    precision: float = 0.85,
+    max_share: float = 0.3,
+    mode: str = "overlay",
 ) -> None:
+    """Refuse what `improve` cannot work with, before any database is opened.
+
+    Parameters
+    ----------
+    table, parts, rounds, precision, max_share, mode : see `improve`
+
+    Raises
+    ------
+    AssayError
+        If there is no key, a part is too small or of one class, or a setting is out of range.
+    """
     if not table.roles.key:
         raise AssayError(
             f"table {table.name!r} has no key: name the column that tells its rows apart, so that a "

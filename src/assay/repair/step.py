@@ -109,7 +109,7 @@ class Step:
     def judge(
         self, accepted: list[Choice], real: Sequence[Choice], decoys: int, fooled: int, asked: int
     ) -> Judged:
-        """Pass the batch through guards and gate; halve it where the gate refuses it, the surer half first."""
+        """Pass the batch through guards and gate; where it is refused, try its halves, the surer one first."""
         if not accepted:
             why = f"no candidate is sure enough to be right in {self.precision:.0%} of the cases"
             return Judged((), Verdict(NOTHING, why if real else "the expert found nothing to change"), {}, 0)

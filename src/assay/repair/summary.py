@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 from ..tables import PARTS
 from .rounds import Rounds
-from .session import START
+from .session import START, Session
 from .suspects import NEIGHBOURS
 
 VALUED_BY = f"KNNShapley(k={NEIGHBOURS})"
@@ -24,13 +25,29 @@ def summarise(loop: Rounds, extended: int) -> dict[str, Any]:
     extended : int
         Cells of rows that judged, repaired after the last judgement.
     """
+    session = loop.session
+    steps = [r for _, r in sorted(session.records.items()) if r["expert"] not in (START, "extension")]
+    return {
+        **_setting(loop),
+        **_proposed(session),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "status": "finished",
+        "error_rates": _error_rates(session),
+        "valued": len(session.store.values(session.run.id, 1)),
+        "suspected": max((r["suspected"] for r in steps), default=0),
+        "decoys": max((r["decoys"] for r in steps), default=0),
+        "dropped_rows": sum(r["dropped"] for r in steps),
+        "extended": extended,
+        "rounds": [{k: v for k, v in step.items() if k != "served"} for step in steps],
+    }
+
+
+def _setting(loop: Rounds) -> dict[str, Any]:
+    """What was asked for, and what it was asked of."""
     session, bench = loop.session, loop.bench
     run, roles = session.run, session.table.roles
-    steps = [r for _, r in sorted(session.records.items()) if r["expert"] not in (START, "extension")]
-    proposals = session.store.proposals(run.id)
-    states = Counter(proposals["state"].tolist())
-    refused = Counter(proposals.loc[proposals["state"] == "refused", "why"].tolist())
     counts = Counter(session.parts(session.original).tolist())
+    named = bench.score if isinstance(bench.score, str) else getattr(bench.score, "__name__", "score")
     return {
         "run": run.id,
         "table": session.table.name,
@@ -39,11 +56,9 @@ def summarise(loop: Rounds, extended: int) -> dict[str, Any]:
         "key": list(roles.key),
         "seed": loop.seed,
         "started": run.started,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "status": "finished",
         "mode": session.mode,
         "model": repr(bench.model),
-        "score": bench.score if isinstance(bench.score, str) else getattr(bench.score, "__name__", "score"),
+        "score": named,
         "method": VALUED_BY,
         "method_why": "exact, in one pass over all pairs of training and judging rows",
         "parts": {part: counts[part] for part in PARTS},
@@ -56,26 +71,29 @@ def summarise(loop: Rounds, extended: int) -> dict[str, Any]:
             }
             for c in session.original.frame.columns
         ],
-        "error_rates": _error_rates(loop),
-        "valued": len(session.store.values(run.id, 1)),
-        "suspected": max((r["suspected"] for r in steps), default=0),
-        "decoys": max((r["decoys"] for r in steps), default=0),
+        "versions": {name: version(name) for name in ("assay", "scikit-learn", "numpy", "pandas", "duckdb")},
+    }
+
+
+def _proposed(session: Session) -> dict[str, Any]:
+    """What became of the proposals."""
+    proposals = session.store.proposals(session.run.id)
+    states = Counter(proposals["state"].tolist())
+    refused = Counter(proposals.loc[proposals["state"] == "refused", "why"].tolist())
+    return {
         "proposed": len(proposals),
         "accepted": states["applied"],
         "refused": states["refused"],
         "queued": states["queued"],
         "conflicts": states["conflict"],
-        "dropped_rows": sum(r["dropped"] for r in steps),
-        "extended": extended,
         "refusals": [{"why": why, "count": count} for why, count in refused.most_common()],
-        "rounds": [{k: v for k, v in step.items() if k != "served"} for step in steps],
     }
 
 
-def _error_rates(loop: Rounds) -> list[dict[str, Any]]:
+def _error_rates(session: Session) -> list[dict[str, Any]]:
     """The share of training cells that the accept models hold for wrong, by column, before any repair."""
-    proposals = loop.session.store.proposals(loop.session.run.id)
-    rows = len(loop.session.store.values(loop.session.run.id, 1))
+    proposals = session.store.proposals(session.run.id)
+    rows = len(session.store.values(session.run.id, 1))
     if not len(proposals) or not rows:
         return []
     wrong: Counter[str] = Counter()

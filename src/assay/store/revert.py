@@ -145,7 +145,7 @@ def _chosen(entries: list[Entry], chosen: Selection) -> list[Undoing] | None:
                 found.append(Undoing(entry, tuple(chain)))
     if not fitting:
         return None
-    return sorted(found, key=lambda undoing: undoing.tail)
+    return sorted(found, key=lambda undoing: undoing.tail, reverse=True)
 
 
 def _stacks(entries: list[Entry]) -> dict[tuple[str, str | None], list[int]]:
