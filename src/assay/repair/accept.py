@@ -125,7 +125,7 @@ class Recovered:
         """Learn from (m,) candidates on planted errors and undisputed cells, of which some were right."""
         if len(scores) < FEWEST:
             return cls(np.array([0.0, 1.0]), np.zeros(2))
-        share = IsotonicRegression(y_min=0.0, y_max=1.0).fit(scores, right)
+        share = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(scores, right)
         grid = np.unique(scores)
         level = np.asarray(share.predict(grid))
         seen = share.predict(scores)

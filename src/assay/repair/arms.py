@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..tables import Table, target_values
+from ..tables import Table
 from .choice import Choice, repaired
-from .gain import Gain
 from .masking import same_value
 from .workbench import Outcome, Workbench
 
@@ -30,19 +29,16 @@ class Arm:
         How many training rows it changes or leaves out.
     outcome : Outcome
         Of the model fitted that way.
-    gain, score_gain : Gain
-        Against doing nothing, paired row by row; 95% intervals.
     """
 
     name: str
     rows: int
     outcome: Outcome
-    gain: Gain
-    score_gain: Gain
 
-    def as_dict(self) -> dict[str, Any]:
-        """For the summary."""
-        g, s = self.gain, self.score_gain
+    def against(self, nothing: Arm, bench: Workbench, y: NDArray[Any]) -> dict[str, Any]:
+        """The arm beside doing nothing, for the summary: paired gains on rows of labels `y`, 95% intervals."""
+        g = bench.gain(nothing.outcome, self.outcome)
+        s = bench.score_gain(nothing.outcome, self.outcome, y)
         return {
             "arm": self.name,
             "rows": self.rows,
@@ -109,15 +105,9 @@ def measure(
         BOTH: (after, judges.then, beyond, len(touched) + len(beyond)),
         RANDOM: (scattered, judges.now, [], len(touched)),
     }
-    outcomes = {
-        name: bench.outcome(table, held, keep=_without(len(train), left_out))
-        for name, (table, held, left_out, _) in versions.items()
-    }
-    y = target_values(judges.now)
-    before = outcomes[NOTHING]
     return {
-        name: Arm(name, versions[name][3], now, bench.gain(before, now), bench.score_gain(before, now, y))
-        for name, now in outcomes.items()
+        name: Arm(name, count, bench.outcome(table, held, keep=_without(len(train), left_out)))
+        for name, (table, held, left_out, count) in versions.items()
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..store import Edit
-from ..tables import Table
+from ..tables import Table, target_values
 from .arms import BOTH, DROP, NOTHING, REPAIR, Arm, Judges, measure
 from .choice import LEAST, Choice, repaired, threshold
 from .frames import served
@@ -109,7 +109,7 @@ class Step:
     def judge(
         self, accepted: list[Choice], real: Sequence[Choice], decoys: int, fooled: int, asked: int
     ) -> Judged:
-        """Pass the batch through guards and gate; where it is refused, try its halves, the surer one first."""
+        """Pass the batch through guards and gate; where it is refused, try its halves, the surer first."""
         if not accepted:
             why = f"no candidate is sure enough to be right in {self.precision:.0%} of the cases"
             return Judged((), Verdict(NOTHING, why if real else "the expert found nothing to change"), {}, 0)
@@ -168,7 +168,9 @@ class Step:
         made = [c.proposal(str(keys[c.candidate.row]), *fate) for c, fate in zip(real, fates, strict=True)]
         ids = self.session.propose(number, made)
         edits = self._edits(judged, dict(zip(map(id, real), ids, strict=True)), real)
-        state = {**about, **_record(real, accepted, edits, judged, limit)}
+        y = target_values(self.session.held("gate"))
+        arms = [arm.against(judged.arms[NOTHING], self.bench, y) for arm in judged.arms.values()]
+        state = {**about, **_record(real, accepted, edits, judged, limit), "arms": arms}
         if judged.verdict.arm in (REPAIR, BOTH):
             state["served"] = self._served(judged.kept)
         if edits:
@@ -230,6 +232,5 @@ def _record(
         "columns": sorted({str(edit.column) for edit in edits if edit.op == "set"}),
         "threshold": limit if np.isfinite(limit) else None,
         "expected_precision": float(np.mean([choice.p for choice in accepted])) if accepted else None,
-        "arms": [arm.as_dict() for arm in judged.arms.values()],
         "queries": judged.queries,
     }

@@ -18,7 +18,7 @@ from .._types import Floats
 from ..tables import Encoder, Table, target_values
 from .gain import ERROR, Gain, paired_gain
 
-BOOTSTRAPS = 400
+BOOTSTRAPS = 200
 KEPT = 8  # encodings that are remembered
 
 
@@ -106,7 +106,14 @@ class Workbench:
         return paired_gain(before.losses, after.losses, error=error)
 
     def score_gain(self, before: Outcome, after: Outcome, y: NDArray[Any]) -> Gain:
-        """Paired rise of the user's score; percentile interval of resamples of the rows, class by class."""
+        """Paired rise of the user's score over rows of labels `y` (m,), with its interval.
+
+        Accuracy is a mean over rows, so that the paired interval is Student's; of any other score it is the
+        percentile interval of `BOOTSTRAPS` resamples of the rows, class by class.
+        """
+        if self.score == "accuracy" and self.classes is not None:
+            misses = [self.classes[o.answers.argmax(axis=1)] != y for o in (before, after)]
+            return paired_gain(misses[0].astype(float), misses[1].astype(float))
         rng = np.random.default_rng([self.seed, len(y)])
         groups = (
             [np.arange(len(y))] if self.classes is None else [np.flatnonzero(y == c) for c in np.unique(y)]
