@@ -36,7 +36,7 @@ class Arm:
     outcome: Outcome
 
     def against(self, nothing: Arm, bench: Workbench, y: NDArray[Any]) -> dict[str, Any]:
-        """The arm beside doing nothing, for the summary: paired gains on rows of labels `y`, 95% intervals."""
+        """The arm beside doing nothing, for the summary: paired gains on rows of labels `y`."""
         g = bench.gain(nothing.outcome, self.outcome)
         s = bench.score_gain(nothing.outcome, self.outcome, y)
         return {

@@ -11,7 +11,7 @@ import pandas as pd
 
 from .._types import Floats
 from ..store import Proposal
-from ..tables import Table
+from ..tables import Table, is_missing
 from .accept import Recovered
 from .experts import Candidate, Expert
 from .frames import retyped
@@ -127,7 +127,8 @@ def threshold(chances: Floats, precision: float) -> float:
     """
     ordered = np.sort(chances[chances >= FLOOR])[::-1]
     means = np.cumsum(ordered) / np.arange(1, len(ordered) + 1)
-    enough = np.flatnonzero(means >= precision)
+    last_of_tie = np.append(ordered[1:] < ordered[:-1], True)[: len(ordered)]
+    enough = np.flatnonzero((means >= precision) & last_of_tie)
     return float(ordered[enough[-1]]) if len(enough) else float("inf")
 
 
@@ -168,4 +169,4 @@ def plain(cell: Any) -> Any:
     """The cell as a plain Python value; None where it is missing."""
     if isinstance(cell, np.generic):
         cell = cell.item()
-    return None if cell is None or (np.isscalar(cell) and bool(pd.isna(cell))) else cell
+    return None if is_missing(cell) else cell

@@ -16,6 +16,21 @@ MOST_DRIFT = 0.25  # population stability index; by convention above a quarter i
 BINS = 10
 
 
+def is_typical(column: Any, row: int, kind: str) -> bool:
+    """Whether a cell is as ordinary as its column has them, whatever an expert says of it.
+
+    A number is typical between the quartiles of its column, anything else if it is one of the most frequent
+    values that together make up four fifths of it.
+    """
+    if kind == "number":
+        numbers = as_number(column)
+        low, high = numbers.quantile([0.25, 0.75])
+        return bool(low <= numbers.iat[row] <= high)
+    shares = column.astype("str").value_counts(normalize=True)
+    common = shares[shares.cumsum() - shares < 0.8].index
+    return str(column.iat[row]) in common
+
+
 def objections(
     train: Table,
     accepted: Sequence[Choice],

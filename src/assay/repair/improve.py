@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -89,13 +90,16 @@ def improve(
     """
     started = time.perf_counter()
     watch = progress or Silent()
-    named = split(table, seed=seed) if parts is None else np.asarray(parts, dtype=object)
+    # As no run has changed it: what a run does must change neither its parts nor which run it is.
+    first = replace(table, frame=store.read(table.name, as_of=0), numbers=None)
+    part_of = _parts(table, first, parts, seed)
+    named = np.array([part_of.get(key, "train") for key in table.keys.tolist()], dtype=object)
     check(table, named, rounds=rounds, precision=precision, max_share=max_share, mode=mode)
     problem = to_problem(table, named, model=model, score=score)
     chosen: Any = problem.model
-    config = _config(table, named, chosen, problem.score, seed, mode, rounds, precision, max_share)
+    config = _config(first, part_of, chosen, problem.score, seed, mode, rounds, precision, max_share)
     run = store.find_run(table.name, config) or store.begin_run(table.name, table.roles.key, config, seed)
-    session = Session(store, run, table, dict(zip(table.keys.tolist(), named.tolist(), strict=True)), mode)
+    session = Session(store, run, table, part_of, mode)
     session.start_round(1)
     bench = Workbench(session.original, chosen, problem.score, seed)
     loop = Rounds(session, bench, precision, max_share, seed, watch)
@@ -104,6 +108,15 @@ def improve(
     summary["seconds"] = time.perf_counter() - started
     store.finish_run(run.id, status="finished", stop_reason=reason, summary=summary)
     return summary
+
+
+def _parts(table: Table, first: Table, parts: NDArray[Any] | None, seed: int) -> dict[str, str]:
+    """Row key -> part: as given for the rows of `table`, else split by the rows as they were at `first`."""
+    if parts is None:
+        return dict(zip(first.keys.tolist(), split(first, seed=seed).tolist(), strict=True))
+    if len(parts) != len(table):
+        raise AssayError(f"{len(parts)} parts were given for the {len(table)} rows of table {table.name!r}")
+    return dict(zip(table.keys.tolist(), np.asarray(parts, dtype=object).tolist(), strict=True))
 
 
 def _concluded(loop: Rounds, watch: Progress, truth: pd.DataFrame | None) -> dict[str, Any]:
@@ -182,7 +195,7 @@ def check(
 
 def _config(
     table: Table,
-    parts: NDArray[Any],
+    part_of: Mapping[str, str],
     model: Any,
     score: Any,
     seed: int,
@@ -192,8 +205,7 @@ def _config(
 ) -> dict[str, Any]:
     """What makes a run the same run: only such a one is carried on."""
     roles = table.roles
-    named = sorted(zip(table.keys.tolist(), parts.tolist(), strict=True))
-    rows = "\n".join(f"{key}\t{part}" for key, part in named)
+    rows = "\n".join(f"{key}\t{part_of.get(key, 'train')}" for key in sorted(table.keys.tolist()))
     return {
         "target": roles.target,
         "features": list(roles.features),

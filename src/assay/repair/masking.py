@@ -15,10 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .._types import Floats
-from ..tables import Table, as_number
+from ..tables import Table, as_number, is_missing
 from .experts import Expert
 from .experts._expert import Candidate
-from .experts._forms import Form, number_forms
+from .experts._forms import number_forms
 
 SHARE = 0.15  # of the undisputed rows of a trial get one wrong cell each: the rest keeps its voice
 TRIALS = 3
@@ -37,7 +37,8 @@ class Recovery:
     scores : (m,) floats
         Its confidence.
     right : (m,) of bool
-        Whether it restores the cell; candidates for cells that were not touched are wrong.
+        Whether it restores the cell, or makes a wrong one missing; candidates for cells that were not touched
+        are wrong.
     """
 
     kinds: NDArray[Any]
@@ -49,7 +50,7 @@ class Recovery:
 class _Planted:
     row: int
     column: str
-    truth: Any  # None where the wrong cell does not tell it any more
+    truth: Any
 
 
 def masked_recovery(
@@ -88,7 +89,10 @@ def masked_recovery(
             if undisputed[candidate.row]:
                 kinds.append(candidate.kind)
                 scores.append(candidate.confidence)
-                right.append(cell in truth and same_value(candidate.new, truth[cell]))
+                # Making a cell missing that is wrong invents nothing: where no value is proposed, that is right.
+                right.append(
+                    cell in truth and (candidate.new is None or same_value(candidate.new, truth[cell]))
+                )
     return Recovery(np.array(kinds, dtype=object), np.array(scores, dtype=float), np.array(right, dtype=bool))
 
 
@@ -104,10 +108,10 @@ def plant(
         slip = _slips(table, column)
         for row in mine:
             truth = cells.iat[row]
-            form = None if _absent(truth) else slip(truth, rng)
-            if form is not None and not same_value(form.cell, truth):
-                cells.iat[row] = form.cell
-                planted.append(_Planted(int(row), column, None if form.lost else truth))
+            wrong = None if is_missing(truth) else slip(truth, rng)
+            if wrong is not None and not same_value(wrong, truth):
+                cells.iat[row] = wrong
+                planted.append(_Planted(int(row), column, truth))
         frame[column] = cells
     return table.with_frame(frame), planted
 
@@ -124,8 +128,8 @@ def best_of_each_cell(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 def same_value(a: Any, b: Any, *, tolerance: float = TOLERANCE) -> bool:
     """Whether two cells say the same: as numbers up to rounding, else as stripped text."""
-    if _absent(a) or _absent(b):
-        return _absent(a) and _absent(b)
+    if is_missing(a) or is_missing(b):
+        return is_missing(a) and is_missing(b)
     if str(a).strip() == str(b).strip():
         return True
     try:
@@ -135,21 +139,17 @@ def same_value(a: Any, b: Any, *, tolerance: float = TOLERANCE) -> bool:
     return bool(abs(x - y) <= tolerance * max(abs(x), abs(y), 1e-12))
 
 
-def _absent(cell: Any) -> bool:
-    return cell is None or (np.isscalar(cell) and bool(pd.isna(cell)))
-
-
-def _slips(table: Table, column: str) -> Callable[[Any, np.random.Generator], Form | None]:
+def _slips(table: Table, column: str) -> Callable[[Any, np.random.Generator], Any]:
     """How cells of this column go wrong: a function from a right cell to a wrong one, or None for none."""
     if table.roles.kinds.get(column) == "number" and as_number(pd.Series(table.frame[column])).nunique() > 20:
         forms = number_forms(table, column)
         return lambda truth, rng: forms(float(truth), rng) if _is_number(truth) else None
     domain = table.frame[column].dropna().to_numpy(dtype=object)
 
-    def another(truth: Any, rng: np.random.Generator) -> Form | None:
+    def another(truth: Any, rng: np.random.Generator) -> Any:
         if isinstance(truth, str) and len(truth) > 3 and rng.random() < 0.5:
-            return Form(mistyped(truth, rng), lost=False)
-        return Form(domain[rng.integers(len(domain))], lost=False)
+            return mistyped(truth, rng)
+        return domain[rng.integers(len(domain))]
 
     return another
 

@@ -56,6 +56,8 @@ class Rounds:
         """Run at most `rounds` rounds and say in one sentence why they ended."""
         for number in range(1, rounds + 1):
             if not self._round(number):
+                if number == 1:
+                    return "nothing was found that the gate would accept: there is little to win here"
                 return f"round {number} found nothing more that the gate would accept"
         return f"the {rounds} rounds that were asked for are done"
 
@@ -73,7 +75,8 @@ class Rounds:
         return sum(int(record["rows"]) for record in done)
 
     def _suspects(self, number: int, train: Table) -> Suspicion:
-        judges = self.session.held("value")
+        # As at the start of the round, wherever in it the run is carried on.
+        judges = self.session.held("value", before=number * SLOTS)
         parts = np.repeat(np.array(["train", "value"], dtype=object), [len(train), len(judges)])
         run, store = self.session.run.id, self.session.store
         with self.progress.stage(f"Round {number}: valuing {len(train):,} rows", 1) as bar:
@@ -87,7 +90,7 @@ class Rounds:
     def _step(self, step: int, number: int, expert: Expert, before: Table, suspects: Suspicion) -> None:
         rng = np.random.default_rng([self.seed, step])
         with self.progress.stage(f"Round {number}: asking the {expert.name} expert", 2) as bar:
-            choices, others = self._choices(expert, before, suspects, rng)
+            choices, others = self._choices(expert, before, rng)
             bar.advance()
             now = self.session.train()
             asked = sum(int(record.get("queries", 0)) for record in self.session.records.values())
@@ -105,17 +108,15 @@ class Rounds:
         self.progress.note(_told(self.session.records[step]))
 
     def _choices(
-        self, expert: Expert, train: Table, suspects: Suspicion, rng: np.random.Generator
+        self, expert: Expert, train: Table, rng: np.random.Generator
     ) -> tuple[list[Choice], list[tuple[str, Choice]]]:
         """What an expert would change in the training rows, decoys included, and in the rows that judge.
 
-        Labels are changed in suspects alone, and never in a row that judges.
+        Labels are never changed in a row that judges.
         """
         others: list[tuple[str, Choice]] = []
         if isinstance(expert, LabelExpert):
             found = label_choices(expert.propose(train, rng))
-            allowed = suspects.suspect | suspects.decoy
-            found = [choice for choice in found if allowed[choice.candidate.row]]
         else:
             calibrated = Calibrated.fit(expert, train, rng)
             found = calibrated.choices(train, rng)

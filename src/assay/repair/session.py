@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import inf
 from typing import Any, Literal
 
 import numpy as np
@@ -75,15 +76,16 @@ class Session:
             frame[column] = retyped(cells, frame[column])
         return replace(first, frame=frame)
 
-    def held(self, part: str, *, without: int | None = None) -> Table:
+    def held(self, part: str, *, without: int | None = None, before: float = inf) -> Table:
         """The rows of a part as the model would be served them.
 
         Cell repairs that the gate accepted in this run are done to the features of copies of these rows, as
         they would be done to any new row before the model sees it; their labels are never changed. The step
-        `without` is left out.
+        `without` is left out, and so are the steps from `before` on.
         """
         rows = self.original.take(self.parts(self.original) == part)
-        records = [record for step, record in sorted(self.records.items()) if step != without]
+        steps = [step for step in sorted(self.records) if step != without and step < before]
+        records = [self.records[step] for step in steps]
         return served(rows, [edit for record in records for edit in record.get("served", [])])
 
     def train(self, *, as_of: int | None = None) -> Table:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..store import Edit
 from ..tables import Table, target_values
@@ -14,7 +15,7 @@ from .arms import BOTH, DROP, NOTHING, REPAIR, Arm, Judges, measure
 from .choice import LEAST, Choice, repaired, threshold
 from .frames import served
 from .gate import Verdict, decide, error_of_query
-from .guards import objections
+from .guards import is_typical, objections
 from .session import Session
 from .suspects import Suspicion
 from .workbench import Workbench
@@ -91,10 +92,11 @@ class Step:
             Questions that the gate rows have answered before.
         """
         decoys = suspects.decoy
-        real = [choice for choice in choices if not decoys[choice.candidate.row] and choice.p >= LEAST]
+        spared = {choice.cell for choice in choices if self._is_decoy(choice, decoys)}
+        real = [choice for choice in choices if choice.cell not in spared and choice.p >= LEAST]
         limit = threshold(np.array([choice.p for choice in real]), self.precision)
         accepted = [choice for choice in real if choice.p >= limit]
-        fooled = {c.candidate.row for c in choices if decoys[c.candidate.row] and c.p >= limit}
+        fooled = {c.candidate.row for c in choices if c.cell in spared and c.p >= limit}
         judged = self.judge(accepted, real, int(decoys.sum()), len(fooled), asked)
         about = {
             "round": round,
@@ -105,6 +107,13 @@ class Step:
             "decoys": int(decoys.sum()),
         }
         self._carry_out(number, about, real, accepted, judged, limit)
+
+    def _is_decoy(self, choice: Choice, decoys: NDArray[np.bool_]) -> bool:
+        """Whether a cell had better be left alone: an ordinary cell of a row of high value."""
+        row, column = choice.cell
+        if not decoys[row]:
+            return False
+        return is_typical(self.train.frame[column], row, self.train.roles.kinds.get(column, ""))
 
     def judge(
         self, accepted: list[Choice], real: Sequence[Choice], decoys: int, fooled: int, asked: int

@@ -29,7 +29,8 @@ class Suspicion:
     suspect : (n,) bool
         Rows whose value is not clearly above zero, at most a share of the rows, lowest first.
     decoy : (n,) bool
-        Rows of the highest value: experts are asked about them too, and had better leave them alone.
+        Rows of the highest value: experts are asked about them too, and had better leave their ordinary
+        cells alone.
     method, why : str
         What valued the rows, and why that.
     """

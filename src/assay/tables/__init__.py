@@ -3,6 +3,7 @@
 from ._duplicates import twins as twins
 from ._encode import Encoder as Encoder
 from ._guess import guess_roles as guess_roles
+from ._kinds import is_missing as is_missing
 from ._load import load as load
 from ._number import as_number as as_number
 from ._problem import target_values as target_values

@@ -21,7 +21,7 @@ from ._roles import Roles
 
 _MOST = 40  # dimensions of a category: rarer values share the last one
 _COMPONENTS = 30  # dimensions of a text
-_WILD = 5.0  # standard deviations beyond which a number is no farther
+_WILD = 3.0  # standard deviations beyond which a number is no farther
 _HUGE = 1e100  # larger numbers would overflow when squared
 
 

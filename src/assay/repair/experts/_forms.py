@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -19,23 +18,7 @@ STAND_INS = (-999, -1, 0, 999, 9999, 99999)
 NONSENSE = ("?", "n.a.", "yes", "see above", "too many", ">9000", "xxx")
 
 
-@dataclass(frozen=True)
-class Form:
-    """A wrong way of writing a number.
-
-    Parameters
-    ----------
-    cell : object
-        What stands in the cell.
-    lost : bool
-        Whether the number cannot be told from it any more: making it missing is all that can be done.
-    """
-
-    cell: object
-    lost: bool
-
-
-def number_forms(table: Table, column: str) -> Callable[[float, np.random.Generator], Form | None]:
+def number_forms(table: Table, column: str) -> Callable[[float, np.random.Generator], object]:
     """Return a function from a right number of a column to a wrong way of writing it.
 
     Parameters
@@ -47,7 +30,7 @@ def number_forms(table: Table, column: str) -> Callable[[float, np.random.Genera
     takes_text = not pd.api.types.is_numeric_dtype(cells.dtype)
     unit = _unit(column, cells)
 
-    def wrong(value: float, rng: np.random.Generator) -> Form | None:
+    def wrong(value: float, rng: np.random.Generator) -> object:
         ways = [_slip, _shift, _stand_in]
         if unit is not None:
             ways += [_converted] * 3
@@ -57,7 +40,7 @@ def number_forms(table: Table, column: str) -> Callable[[float, np.random.Genera
         made = way(value, unit, rng)
         if made is None or not (takes_text or isinstance(made, int | float)):
             return None
-        return Form(str(made) if takes_text else made, way in (_nonsense, _stand_in))
+        return str(made) if takes_text else made
 
     return wrong
 
