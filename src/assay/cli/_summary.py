@@ -50,7 +50,7 @@ def rounds(summary: Summary) -> None:
     header = (
         "arm (gate rows)",
         "changed",
-        "log-loss",
+        loss_name(summary),
         "gain (95%)",
         score,
         f"{score} gain (95%)",
@@ -60,7 +60,7 @@ def rounds(summary: Summary) -> None:
         say(f"Round {one['round']}{asked}: {one['verdict']}. {sentence(one['why'])}", style="bold")
         if one.get("proposed") and one.get("threshold") is not None:
             say(
-                f"  {shown(one['accepted'])} of {shown(one['proposed'])} proposals pass the threshold of "
+                f"  {shown(one['sure'])} of {shown(one['proposed'])} proposals pass the threshold of "
                 f"{shown(one['threshold'], 3)}; {_percent(one['expected_precision'])} of them should be right"
             )
         if one.get("arms"):
@@ -72,13 +72,19 @@ def _arm(arm: Mapping[str, Any]) -> tuple[object, ...]:
     return arm["arm"], arm["rows"], arm["log_loss"], gains[0], arm["score"], gains[1]
 
 
+def loss_name(summary: Summary) -> str:
+    """What the losses of a run are: of classes log-loss, of numbers squared error."""
+    final_rows = summary.get("final") or {}
+    return "squared error" if final_rows.get("loss") == "squared_error" else "log-loss"
+
+
 def final(summary: Summary) -> None:
     """Print the rows that nothing was decided by: the model before and after."""
     result = summary.get("final")
     if result:
         before, after = result["before"], result["after"]
         table(
-            ("", "log-loss", summary["score"]),
+            ("", loss_name(summary), summary["score"]),
             [
                 ("before", shown(before["log_loss"]), shown(before["score"])),
                 ("after", shown(after["log_loss"]), shown(after["score"])),
@@ -89,7 +95,7 @@ def final(summary: Summary) -> None:
     batches = summary.get("leave_one_batch_out")
     if batches:
         table(
-            ("batch", "edits", "log-loss gain that is lost without it (95%)"),
+            ("batch", "edits", f"{loss_name(summary)} gain that is lost without it (95%)"),
             [(one["batch"], one["edits"], interval(one)) for one in batches],
             title="Each batch left out alone",
         )
@@ -106,9 +112,17 @@ def truth(summary: Summary) -> None:
         f"{_percent(graded['precision'])} ({_percent(graded['low'])} to {_percent(graded['high'])})"
     )
     if graded.get("log_loss_true") is not None:
-        won = graded.get("recovered")
+        won, loss = graded.get("recovered"), loss_name(summary)
         share = "" if won is None else f"; {_percent(won)} of what the errors cost is won back"
-        say(f"  trained on the true table: log-loss {shown(graded['log_loss_true'])}{share}")
+        say(
+            f"  on the true final rows: {loss} {shown(graded['log_loss_before'])} before, "
+            f"{shown(graded['log_loss_after'])} after: gain {interval(graded['log_loss_gain'])}"
+        )
+        say(
+            f"  {summary['score']} {shown(graded['score_before'])} before, {shown(graded['score_after'])} "
+            f"after: gain {interval(graded['score_gain'])}"
+        )
+        say(f"  trained on the true table: {loss} {shown(graded['log_loss_true'])}{share}")
     if graded.get("by_column"):
         table(
             ("column", "graded", "right"),

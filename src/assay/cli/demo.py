@@ -13,7 +13,7 @@ from . import _options as options
 from . import _source as sources
 from . import _summary as summaries
 from . import improve, revert
-from ._print import document, say, shown
+from ._print import document, program, say, shown
 
 EXAMPLES = ("assay demo", "assay demo heights", "assay demo census --seed 3 --dir /tmp/census")
 
@@ -48,7 +48,7 @@ def demo(
     _undo_before(where, name)
     summary, carried_on = improve.work(where, found, settings, quiet=quiet or json, truth=bundled.truth)
     with sources.opened(where.database) as store:
-        page = report.write(store, where.database.with_suffix(".html"), summary["run"])
+        page = report.write(store, where.database.with_suffix(".html"), summary["run"], program=program())
     if json:
         document({"summary": summary, "injected": bundled.injected, "report": str(page)})
         return

@@ -50,6 +50,9 @@ def improve(
         typer.Option("--mode", help="overlay leaves the table as it is and adds a view; in-place edits it."),
     ] = "overlay",
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="The most rounds of repair.")] = 3,
+    precision: Annotated[
+        float, typer.Option("--precision", help="The share of a batch's repairs that has to be right.")
+    ] = 0.85,
     db: Annotated[
         str | None,
         typer.Option(
@@ -66,7 +69,7 @@ def improve(
     brought into a DuckDB file next to it. The same command, run again after
     an interruption, carries on where it stopped.
     """
-    from .. import tables
+    from .. import repair, tables
 
     where = sources.place(source, db)
     found = sources.loaded(
@@ -81,12 +84,9 @@ def improve(
         ignore=ignore,
         number_rows=number_rows,
     )
-    tables.split(found, seed=seed)  # for what it refuses, before anything is written
-    settings = _settings(model, score, found, seed) | {
-        "seed": seed,
-        "mode": mode.replace("-", "_"),
-        "rounds": rounds,
-    }
+    asked: dict[str, Any] = {"rounds": rounds, "precision": precision, "mode": mode.replace("-", "_")}
+    repair.check(found, tables.split(found, seed=seed), **asked)  # before anything is written
+    settings = _settings(model, score, found, seed) | {"seed": seed} | asked
     if not _agreed(mode, found.name, str(where.database), asked=not yes):
         say("Nothing was changed.")
         return

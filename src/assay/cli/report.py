@@ -9,7 +9,7 @@ import typer
 
 from . import _options as options
 from . import _source as sources
-from ._print import document, say
+from ._print import document, program, say
 
 EXAMPLES = ("assay report demo/census.duckdb", "assay report demo/census.duckdb --run 2 --output census.html")
 
@@ -33,7 +33,7 @@ def report(
         name = sources.table_of(store, table) if table is not None else None
         finished = [known.id for known in store.runs(name) if known.summary is not None]
         number = finished[-1] if run is None and finished else sources.run_of(store, run, name).id
-        page = reports.write(store, output or Path(database).with_suffix(".html"), number)
+        page = reports.write(store, output or Path(database).with_suffix(".html"), number, program=program())
     if json:
         document({"run": number, "report": str(page)})
     else:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import is_classifier, is_regressor
 
 from .._errors import AssayError
 from .._progress import Progress, Silent
@@ -94,9 +95,11 @@ def improve(
     first = replace(table, frame=store.read(table.name, as_of=0), numbers=None)
     part_of = _parts(table, first, parts, seed)
     named = np.array([part_of.get(key, "train") for key in table.keys.tolist()], dtype=object)
-    check(table, named, rounds=rounds, precision=precision, max_share=max_share, mode=mode)
     problem = to_problem(table, named, model=model, score=score)
+    check(table, named, rounds=rounds, precision=precision, max_share=max_share, mode=mode)
     chosen: Any = problem.model
+    _check_model(chosen, table)
+    _check_overlay(store, table, mode)
     config = _config(first, part_of, chosen, problem.score, seed, mode, rounds, precision, max_share)
     run = store.find_run(table.name, config) or store.begin_run(table.name, table.roles.key, config, seed)
     session = Session(store, run, table, part_of, mode)
@@ -191,6 +194,24 @@ def check(
             classes = set(target_values(table.take(parts == part)).tolist())
             if len(classes) < 2:
                 raise AssayError(f"the {part} rows of table {table.name!r} hold one class only: {classes}")
+
+
+def _check_model(model: Any, table: Table) -> None:
+    """Refuse a model of the other kind of target, as far as it says what it is for."""
+    other, kinds = (is_regressor, "classes") if table.target_kind == "class" else (is_classifier, "numbers")
+    if hasattr(model, "__sklearn_tags__") and other(model):
+        raise AssayError(f"{table.roles.target!r} holds {kinds}, and {model!r} does not predict {kinds}")
+
+
+def _check_overlay(store: Store, table: Table, mode: str) -> None:
+    """Refuse now what the first batch in place would be refused for: live repairs of the overlay."""
+    done = store.batches(table.name)
+    live = done[(done["kind"] == "apply") & (done["mode"] == "overlay") & (done["edits"] > done["undone"])]
+    if mode == "in_place" and len(live):
+        raise AssayError(
+            f"table {table.name!r} has live overlay repairs, of {len(live)} batches: revert them before "
+            "repairing in place"
+        )
 
 
 def _config(

@@ -99,7 +99,7 @@ def masked_recovery(
 def plant(
     table: Table, rows: NDArray[np.intp], columns: Sequence[str], rng: np.random.Generator
 ) -> tuple[Table, list[_Planted]]:
-    """Return the table with one wrong cell in each of `rows`, the columns in turn, and what stood there."""
+    """Return the table with one wrong cell in each of `rows`, the columns in turn, and the right ones."""
     frame = table.frame.copy()
     planted: list[_Planted] = []
     for place, column in enumerate(columns):

@@ -235,6 +235,7 @@ def _record(
         "verdict": {REPAIR: "repair", BOTH: "repair", DROP: "drop"}.get(arm, idle),
         "why": judged.verdict.why,
         "proposed": len(real),
+        "sure": len(accepted),
         "accepted": len(edits) - dropped,
         "dropped": dropped,
         "rows": len({edit.row for edit in edits}),

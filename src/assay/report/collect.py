@@ -16,7 +16,7 @@ from .found import LOWEST
 from .render import render
 
 
-def write(store: Store, path: str | Path, run: int | None = None) -> Path:
+def write(store: Store, path: str | Path, run: int | None = None, *, program: str = "assay") -> Path:
     """Write the report of a run as one HTML file.
 
     The file appears whole or not at all. Takes a few seconds, most of them for the charts.
@@ -29,6 +29,8 @@ def write(store: Store, path: str | Path, run: int | None = None) -> Path:
         The file to write; an older one is replaced.
     run : int, optional
         The run; by default the newest finished one.
+    program : str
+        How the commands on the page call Assay.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def write(store: Store, path: str | Path, run: int | None = None) -> Path:
     target = Path(path)
     if not target.parent.is_dir():
         raise AssayError(f"No report at {target}: {target.parent} is no folder; make it first.")
-    page = render(collect(store, run))
+    page = render(collect(store, run, program=program))
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         draft.write_text(page, encoding="utf-8", newline="\n")
@@ -54,7 +56,7 @@ def write(store: Store, path: str | Path, run: int | None = None) -> Path:
     return target
 
 
-def collect(store: Store, run: int | None = None) -> Facts:
+def collect(store: Store, run: int | None = None, *, program: str = "assay") -> Facts:
     """Read all that the report says about a run.
 
     Raises
@@ -86,6 +88,7 @@ def collect(store: Store, run: int | None = None) -> Facts:
         verified=verified,
         broken=broken,
         several=len({each.table for each in store.runs()}) > 1,
+        program=program,
     )
 
 

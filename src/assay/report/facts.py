@@ -39,6 +39,8 @@ class Facts:
         The sentence that says where the ledger does not hang together, where it does not.
     several : bool
         Whether the database holds runs on several tables, so that a command must name the table.
+    program : str
+        How Assay is called from the folder where the user stands.
     """
 
     summary: Mapping[str, Any]
@@ -49,11 +51,13 @@ class Facts:
     verified: int | None = None
     broken: str | None = None
     several: bool = False
+    program: str = "assay"
 
     def command(self, verb: str, *options: str) -> str:
         """A shell command on the run's database, quoted so that it can be pasted as it is."""
         table = ("--table", str(self.summary.get("table"))) if self.several else ()
-        return shlex.join(["assay", verb, str(self.summary.get("database", "")), *table, *options])
+        database = str(self.summary.get("database", ""))
+        return f"{self.program} {shlex.join([verb, database, *table, *options])}"
 
     @property
     def undo(self) -> str:

@@ -36,7 +36,7 @@ def entries(db: Database, table: str | None, row: str | None) -> pd.DataFrame:
     where = " AND ".join(f"{name} = ?" for name in given) or "1 = 1"
     found = db.rows(
         f"""SELECT id, batch, run, table_name, row_key, column_name, op, mode, old_json, new_json, proposal,
-            reverts, why, actor, at_utc FROM assay_edit WHERE {where} ORDER BY id""",
+            reverts, why, actor, at_utc, hash FROM assay_edit WHERE {where} ORDER BY id""",
         *given.values(),
     )
     gone = {name: undone(db, name) for name in {entry[3] for entry in found}}
@@ -51,7 +51,7 @@ def entries(db: Database, table: str | None, row: str | None) -> pd.DataFrame:
         )
         for entry in found
     ]
-    return pd.DataFrame(rows, columns=pd.Index([*_ENTRY, "why", "actor", "at"]), dtype=object)
+    return pd.DataFrame(rows, columns=pd.Index([*_ENTRY, "why", "actor", "at", "hash"]), dtype=object)
 
 
 def batches(db: Database, table: str | None) -> pd.DataFrame:
