@@ -1,9 +1,11 @@
-"""Run every benchmark and print its table in Markdown: `python -m benchmarks [SEEDS]`."""
+"""Run every benchmark of the loop and print its tables in Markdown: `python -m benchmarks [SEEDS]`."""
 
 from __future__ import annotations
 
 import sys
 
-from .census import table
+from .quality import census, heights
 
-print(table(int(sys.argv[1]) if len(sys.argv) > 1 else 5))
+seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+for name, one in (("census", census), ("heights", heights)):
+    print(f"\n{name}\n\n{one.table(seeds)}", flush=True)

@@ -29,7 +29,7 @@ def summary() -> dict[str, Any]:
         "batch": 4,
         "suspected": 90,
     }
-    first |= {"proposed": 80, "accepted": 66, "threshold": 0.723, "expected_precision": 0.874}
+    first |= {"proposed": 80, "sure": 66, "accepted": 66, "threshold": 0.723, "expected_precision": 0.874}
     first["arms"] = [
         arm("nothing", 0.0),
         arm("drop", 0.021, rows=534),
@@ -82,6 +82,12 @@ def summary() -> dict[str, Any]:
             "low": 0.778,
             "high": 0.937,
             "by_column": [{"column": "income", "graded": 60, "right": 54}],
+            "log_loss_before": 0.41,
+            "log_loss_after": 0.38,
+            "log_loss_gain": gain,
+            "score_before": 0.81,
+            "score_after": 0.83,
+            "score_gain": {"gain": 0.02, "low": 0.01, "high": 0.03},
             "log_loss_true": 0.352,
             "recovered": 0.517,
         },
@@ -138,6 +144,8 @@ def test_truth(summary, capsys):
     out = flat(capsys.readouterr().out)
     assert "58 of 66 accepted repairs are right: 87.9% (77.8% to 93.7%)" in out
     assert "log-loss 0.352; 51.7% of what the errors cost is won back" in out
+    assert "log-loss 0.41 before, 0.38 after: gain +0.0311 (+0.0122 to +0.0513)" in out
+    assert "accuracy 0.81 before, 0.83 after: gain +0.0200 (+0.0100 to +0.0300)" in out
     assert "income 60 54" in out
 
 

@@ -113,7 +113,7 @@ def traces(held: Store) -> Traces:
     frames = {f"values of round {number}": held.values(run.id, number) for number in rounds}
     frames |= {
         "proposals": held.proposals(run.id),
-        "ledger": held.ledger(NAME).drop(columns=["at", "mode"]),
+        "ledger": held.ledger(NAME).drop(columns=["at", "mode", "hash"]),
         "batches": held.batches(NAME).drop(columns=["at", "mode"]),
         "repaired table": held.read(NAME),
     }

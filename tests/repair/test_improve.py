@@ -16,11 +16,12 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import log_loss
 
 from assay import AssayError, store
-from assay.repair import improve
+from assay.repair import improve, step
+from assay.repair.arms import NOTHING, REPAIR
 from assay.repair.choice import Choice
 from assay.repair.experts import Candidate
+from assay.repair.gate import Verdict
 from assay.repair.session import SLOTS, Session
-from assay.repair.step import Step
 from assay.repair.suspects import Suspicion
 from assay.repair.workbench import Workbench
 from assay.store import Store
@@ -161,23 +162,27 @@ def test_a_target_of_numbers_is_repaired_by_its_cells(tmp_path):
 
 
 class Interrupt:
-    """A progress that is interrupted once, at the n-th advance of the stage whose name begins so."""
+    """A progress that is interrupted at the n-th advance of the stages of that name; 0 is as they begin."""
 
     def __init__(self, stage: str, advance: int = 1) -> None:
-        self._where, self._left, self._stage = stage, advance, ""
+        self._where, self._left, self._inside = stage, advance, False
 
     @contextmanager
     def stage(self, text: str, total: float | None = None) -> Iterator[Interrupt]:
         """Open a stage."""
         del total
-        self._stage = text
+        self._inside = text.startswith(self._where)
+        self._count(0)
         yield self
 
     def advance(self, steps: float = 1, /) -> None:
         """Count down, and interrupt."""
         del steps
-        self._left -= self._stage.startswith(self._where)
-        if not self._left:
+        self._count(1)
+
+    def _count(self, advances: int) -> None:
+        self._left -= advances * self._inside
+        if self._inside and not self._left:
             raise KeyboardInterrupt
 
     def note(self, text: str) -> None:
@@ -219,9 +224,9 @@ def test_other_settings_are_another_run(fresh):
         {"parts": parts},
         {"model": small.settings()["model"].set_params(n_estimators=9)},
     ]
-    for other in [{}, *others, {}, *others]:
-        interrupted(fresh, table, "Round 1: valuing", **other)
-    interrupted(fresh, people(ignore=["weight"]), "Round 1: valuing")
+    for other in [{}, *others, {}, *others[-2:]]:
+        interrupted(fresh, table, "Round 1", 0, **other)
+    interrupted(fresh, people(ignore=["weight"]), "Round 1", 0)
     assert len(fresh.runs()) == 1 + len(others) + 1
 
 
@@ -231,14 +236,14 @@ def test_without_parts_a_row_keeps_its_part_when_it_is_repaired(tmp_path):
     with small.adopted(tmp_path / "d.duckdb", frame) as held:
         table = people(frame, part=None)
         held.begin_run(small.NAME, ["id"], {}, 0)
-        interrupted(held, table, "Round 1: valuing", mode="in_place")
+        interrupted(held, table, "Round 1", 0, mode="in_place")
         keys, hashes = table.keys[:150], held.row_hashes(small.NAME)
         edits = [
             store.Edit(key, "sport", old, small.TURNED[old], row_hash=hashes[key])
             for key, old in zip(keys, table.frame["sport"], strict=False)
         ]
         held.apply(1, edits, mode="in_place", gate={}, round=1)
-        interrupted(held, replace(table, frame=held.read(small.NAME)), "Round 1: valuing", mode="in_place")
+        interrupted(held, replace(table, frame=held.read(small.NAME)), "Round 1", 0, mode="in_place")
         assert len(held.runs()) == 2
 
 
@@ -259,16 +264,16 @@ class Bench:
         self.wrong = np.flatnonzero(self.train.frame["sport"] != self.true["sport"])
         self.right = np.flatnonzero(self.train.frame["sport"] == self.true["sport"])
 
-    def step(self, choices: Sequence[Choice], decoys: Sequence[int] = (), step: int = SLOTS + 1) -> Any:
+    def step(self, choices: Sequence[Choice], decoys: Sequence[int] = (), number: int = SLOTS + 1) -> Any:
         """Have the choices judged and carried out; return the step's record."""
         bench = Workbench(self.session.original, small.settings()["model"], "accuracy")
         is_decoy = np.zeros(len(self.train), dtype=bool)
         is_decoy[list(decoys)] = True
         nothing = np.zeros(len(self.train))
         suspects = Suspicion(nothing, nothing, ~is_decoy, is_decoy, "none", "")
-        now = Step(self.session, bench, "fake", self.train, [], 0.85, 0.3, (0, step))
-        now.run(step, 1, choices, suspects, 0)
-        return self.session.records[step]
+        now = step.Step(self.session, bench, "fake", self.train, [], 0.85, 0.3, (0, number))
+        now.run(number, 1, choices, suspects, 0)
+        return self.session.records[number]
 
     def turned(self, rows: Sequence[int] | np.ndarray, p: float = 0.95) -> list[Choice]:
         """Choices that turn the labels of these rows."""
@@ -294,19 +299,36 @@ def test_the_gate_refuses_wrong_repairs_and_takes_right_ones(fresh):
     assert set(fresh.proposals()["state"]) == {"refused"}
     assert fresh.proposals()["why"].str.contains("no measurable gain").all()
     assert not len(fresh.ledger())
-    taken = bench.step(bench.turned(bench.wrong), step=SLOTS + 2)
+    taken = bench.step(bench.turned(bench.wrong), number=SLOTS + 2)
     assert taken["verdict"] == "repair"
     assert set(fresh.ledger()["row"]) == set(bench.train.keys[bench.wrong])
 
 
-def test_of_a_mixed_batch_the_surer_half_is_taken(fresh):
-    """Where right repairs are surer than wrong ones, the whole is refused and its first half written."""
-    bench = Bench(fresh)
-    surer = bench.wrong[:45]
-    record = bench.step([*bench.turned(surer, 0.97), *bench.turned(bench.right[:45], 0.9)])
+def test_a_refused_batch_is_halved_twice_surer_half_first(fresh, monkeypatch):
+    """Of eighty repairs only the twenty least sure ones please the gate, and only those are written."""
+    bench, asked, errors = Bench(fresh), [], []
+    good = {int(row) for row in bench.wrong[-20:]}
+
+    def measure(_bench: Any, _train: Any, _judges: Any, batch: Sequence[Choice], *_: Any) -> dict[str, Any]:
+        asked.append({choice.candidate.row for choice in batch})
+        return {}
+
+    def decide(_arms: Any, *, error: float) -> Verdict:
+        errors.append(error)
+        return Verdict(REPAIR, "took it") if asked[-1] <= good else Verdict(NOTHING, "left it")
+
+    monkeypatch.setattr(step, "measure", measure)
+    monkeypatch.setattr(step, "decide", decide)
+    wrong = bench.turned(bench.right[:57], 0.97) + bench.turned(bench.wrong[:3], 0.97)
+    record = bench.step(bench.turned(sorted(good), 0.9) + wrong)
+    assert [len(rows) for rows in asked] == [80, 40, 20, 20, 40, 20, 20]
+    assert errors == [0.05 / 2**query for query in range(7)]
+    assert record["queries"] == 7
     assert record["verdict"] == "repair"
-    assert "the whole batch was refused" in record["why"]
-    assert set(fresh.ledger()["row"]) == set(bench.train.keys[surer])
+    assert "the whole batch was refused (left it); a part of it took it" in record["why"]
+    assert set(fresh.ledger()["row"]) == set(bench.train.keys[sorted(good)])
+    states = fresh.proposals().groupby("state").size().to_dict()
+    assert states == {"applied": 20, "refused": 60}
 
 
 def test_a_batch_that_changes_decoys_never_reaches_the_gate(fresh):
@@ -326,9 +348,9 @@ def test_a_batch_over_the_budget_never_reaches_the_gate(fresh):
     record = bench.step(bench.turned(np.arange(round(0.31 * len(bench.train)))))
     assert record["verdict"] == "refused"
     assert "over the budget of 30%" in record["why"]
-    assert bench.step(bench.turned(bench.wrong), step=SLOTS + 2)["verdict"] == "repair"
+    assert bench.step(bench.turned(bench.wrong), number=SLOTS + 2)["verdict"] == "repair"
     more = bench.turned(bench.right[: round(0.15 * len(bench.train))])
-    assert "over the budget of 30%" in bench.step(more, step=SLOTS + 3)["why"]
+    assert "over the budget of 30%" in bench.step(more, number=SLOTS + 3)["why"]
 
 
 def test_a_batch_that_makes_a_column_drift_never_reaches_the_gate(fresh):

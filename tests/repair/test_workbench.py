@@ -112,7 +112,7 @@ def test_models_that_draw_are_seeded():
 
 def test_score_interval_covers_the_change():
     """The interval of another score's gain holds the gain, and one of no change is a point at 0."""
-    train, held = _table(200, 0), _table(80, 1)
+    train, held = _table(400, 0), _table(600, 1)
     bench = Workbench(train, LogisticRegression(), "roc_auc")
     worse = train.with_frame(train.frame.assign(y=np.random.default_rng(0).permutation(train.frame["y"])))
     good, bad = bench.outcome(train, held), bench.outcome(worse, held)

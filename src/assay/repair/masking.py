@@ -89,7 +89,7 @@ def masked_recovery(
             if undisputed[candidate.row]:
                 kinds.append(candidate.kind)
                 scores.append(candidate.confidence)
-                # Making a cell missing that is wrong invents nothing: where no value is proposed, that is right.
+                # To make a wrong cell missing is right too: it invents nothing.
                 right.append(
                     cell in truth and (candidate.new is None or same_value(candidate.new, truth[cell]))
                 )

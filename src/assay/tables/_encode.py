@@ -32,7 +32,7 @@ class Encoder:
     text (character n-grams reduced to 30 dimensions) and dates (year, month, day, hour and seconds since
     1970). Numbers, stored as numbers or as text, booleans and vectors are taken as they are. What is
     missing becomes the median and is marked by a dimension of its own; a missing category is a category.
-    Every dimension is then brought to mean 0 and standard deviation 1 over the rows fitted on, and cut at 5
+    Every dimension is then brought to mean 0 and standard deviation 1 over the rows fitted on, and cut at 3
     standard deviations: one wild cell shall not outweigh all others.
 
     Parameters
@@ -95,7 +95,7 @@ class Encoder:
         Returns
         -------
         (n, d) float64
-            C-contiguous, finite, within -5 to 5.
+            C-contiguous, finite, within -3 to 3.
         """
         frame = self._features(frame)
         words = self._words(frame)

@@ -1,0 +1,1 @@
+"""How good: figures against known truth, and against the plain way."""
