@@ -17,7 +17,6 @@ import small
 from moments import Moments
 
 from assay import store, value
-from assay.repair import improve
 from assay.tables import split, to_problem
 
 
@@ -45,7 +44,7 @@ def work(path: Path, mode: Any, fate: Fate) -> None:
     """Run on the table as it stands, as the same command would a second time."""
     with store.open(path) as held, fate.watching():
         people = replace(small.table(held.read(small.NAME, as_of=0)), frame=held.read(small.NAME))
-        improve(held, people, mode=mode, progress=fate, **small.settings())
+        small.eventful(held, people, fate, mode=mode)
 
 
 def warm_up() -> None:

@@ -16,8 +16,9 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import log_loss
 
 from assay import AssayError, store
+from assay._progress import Silent
 from assay.repair import improve, step
-from assay.repair.arms import NOTHING, REPAIR
+from assay.repair.arms import DROP, NOTHING, REPAIR
 from assay.repair.choice import Choice
 from assay.repair.experts import Candidate
 from assay.repair.gate import Verdict
@@ -28,11 +29,20 @@ from assay.store import Store
 from assay.tables import Encoder, Table, split
 
 
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory) -> bytes:
+    """Return a database file in which a run on the dirty table has ended."""
+    path = tmp_path_factory.mktemp("ended") / "d.duckdb"
+    with small.adopted(path, small.dirty(small.truth())) as held:
+        improve(held, people(), **small.settings())
+    return path.read_bytes()
+
+
 @pytest.fixture
-def finished(tmp_path) -> Iterator[Store]:
+def finished(tmp_path, ended) -> Iterator[Store]:
     """Open a file of its own in which a run on the dirty table has ended."""
     path = tmp_path / "finished.duckdb"
-    path.write_bytes(small.uninterrupted()[2])
+    path.write_bytes(ended)
     with store.open(path) as held:
         yield held
 
@@ -193,21 +203,30 @@ class Interrupt:
 def interrupted(held: Store, table: Table, stage: str, advance: int = 1, **other: Any) -> None:
     """Run until the interrupt."""
     with pytest.raises(KeyboardInterrupt):
-        improve(held, table, progress=Interrupt(stage, advance), **(small.settings() | other))
+        small.eventful(held, table, Interrupt(stage, advance), **other)
 
 
 def test_interrupted_in_every_stage_the_run_ends_the_same(fresh):
     """In place, on the table as it then stands: same values, proposals, cells and summary to the last bit."""
-    alone, moments, _ = small.uninterrupted()
+    alone, moments = small.uninterrupted()
     stages = list(dict.fromkeys(moment.split(" / ")[0] for moment in moments))[1:]
-    roles = people().roles
-    for stage, advance in [*((stage, 1) for stage in stages), (stages[-1], 4)]:
-        interrupted(fresh, Table(small.NAME, fresh.read(small.NAME), roles), stage, advance, mode="in_place")
-    improve(fresh, Table(small.NAME, fresh.read(small.NAME), roles), **small.settings(mode="in_place"))
+    for stage in stages:
+        now = replace(people(), frame=fresh.read(small.NAME))
+        interrupted(fresh, now, stage, 4 if stage == stages[-1] else 1, mode="in_place")
+    small.eventful(fresh, replace(people(), frame=fresh.read(small.NAME)), Silent(), mode="in_place")
     alone.check(small.traces(fresh))
     pd.testing.assert_frame_equal(fresh.read(small.NAME, raw=True), alone.frames["repaired table"])
     fresh.revert(small.NAME, run=1)
     pd.testing.assert_frame_equal(fresh.read(small.NAME, raw=True), small.dirty(small.truth()))
+
+
+def test_an_eventful_run_writes_every_kind_of_batch():
+    """What the interrupts are tried on repairs, leaves rows out, and repairs the rows that judged."""
+    summary = small.uninterrupted()[0].summary
+    (first, second), extended = summary["rounds"][:2], summary["extended"]
+    assert (first["verdict"], first["accepted"] > 0, first["dropped"]) == ("repair", True, 0)
+    assert (second["verdict"], second["accepted"] > 0, second["dropped"] > 0) == ("repair", True, True)
+    assert extended > 0
 
 
 def test_other_settings_are_another_run(fresh):
@@ -329,6 +348,18 @@ def test_a_refused_batch_is_halved_twice_surer_half_first(fresh, monkeypatch):
     assert set(fresh.ledger()["row"]) == set(bench.train.keys[sorted(good)])
     states = fresh.proposals().groupby("state").size().to_dict()
     assert states == {"applied": 20, "refused": 60}
+
+
+def test_a_batch_whose_rows_are_better_left_out_leaves_them_out(fresh, monkeypatch):
+    """They leave the repaired table and no other, and their proposals say why they were not carried out."""
+    bench = Bench(fresh)
+    monkeypatch.setattr(step, "decide", lambda _arms, error: Verdict(DROP, f"better out, {error}"))
+    record = bench.step(bench.turned(bench.wrong[:30]))
+    gone = set(bench.train.keys[bench.wrong[:30]])
+    assert (record["verdict"], record["accepted"], record["dropped"]) == ("drop", 0, 30)
+    assert set(bench.train.keys) - set(bench.session.train().keys) == gone
+    assert set(people().keys) - set(people(fresh.read(small.NAME)).keys) == gone
+    assert set(fresh.proposals()["why"]) == {"the row was left out instead: better out, 0.05"}
 
 
 def test_a_batch_that_changes_decoys_never_reaches_the_gate(fresh):

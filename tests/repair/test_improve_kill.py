@@ -90,7 +90,7 @@ def test_killed_at_moments_of_every_stage_it_carries_on(tmp_path, victims):
     """Dead in each stage, inside transactions and between them, the same call ends with the same run."""
     path, first = tmp_path / "d.duckdb", small.dirty(small.truth())
     small.adopted(path, first).close()
-    alone, moments, _ = small.uninterrupted()
+    alone, moments = small.uninterrupted()
     died, done = [], 0
     for at in range(3, len(moments) - 1, 4):
         moment, code = victims.run(path, fatal=moments[at:])

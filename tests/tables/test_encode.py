@@ -184,7 +184,7 @@ def test_any_cells_of_any_kind_become_finite_numbers_without_a_warning(train, ot
     assert made.dtype == np.float64
     assert made.flags.c_contiguous
     assert made.shape[0] == len(other)
-    assert np.abs(made).max() <= 5
+    assert np.abs(made).max() <= 3
 
 
 def test_dates_of_every_storage_are_the_same_dates():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "assay value people.csv --target income --key id",
-    "assay value people.csv --target income --key id --method Shapley --seconds 60",
+    "assay value people.csv --target income --key id --method Shapley --seconds 60 --db worths.duckdb",
     "assay value people.parquet --target income --key id --output values.parquet",
 )
 
@@ -57,6 +58,15 @@ def value(
         str | None,
         typer.Option("--output", "-o", help="Write all values here, .parquet or .csv.", show_default=False),
     ] = None,
+    db: Annotated[
+        str | None,
+        typer.Option(
+            "--db",
+            help="A DuckDB file that keeps what coalitions of rows are worth: the same command, run again "
+            "after an interruption, carries on.",
+            show_default=False,
+        ),
+    ] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -68,7 +78,7 @@ def value(
     """
     import numpy as np
 
-    from .. import tables
+    from .. import store, tables
     from .._valuer import value as value_rows
     from . import _model as models
 
@@ -90,7 +100,9 @@ def value(
     parts = tables.split(found) if found.roles.part else np.full(len(found), "train", dtype=object)
     problem = tables.to_problem(found, parts, model=estimator, score=scorer)
     stop = _stop(evals, seconds, stderr)
-    valuation = value_rows(problem, method, stop=stop, seed=seed, progress=not (quiet or json))
+    with store.open(db) if db else nullcontext() as memory:
+        shows = not (quiet or json)
+        valuation = value_rows(problem, method, stop=stop, seed=seed, progress=shows, memory=memory)
     frame = valuation.to_frame().reset_index()
     if output:
         _write(frame, output)
