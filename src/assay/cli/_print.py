@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -68,6 +69,30 @@ def shown(value: object, digits: int = 4) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+# What the library calls its arguments, and what they are called on the command line.
+_OPTIONS = {
+    "number_rows=True": "--number-rows",
+    "Stop.evals": "--evals",
+    "Stop.seconds": "--seconds",
+    "Stop.stderr": "--stderr",
+    "stop.stderr": "--stderr",
+    **{f"{name}=": f"--{option}" for name, option in (
+        ("key", "key"), ("target", "target"), ("features", "features"), ("group", "group"), ("kinds", "kind"),
+        ("part", "part"), ("table", "table"), ("precision", "precision"), ("rounds", "rounds"),
+    )},
+}  # fmt: skip
+_ARGUMENT = re.compile("|".join(rf"(?<![\w.]){re.escape(word)}(?=[\s,;:.)]|$)" for word in _OPTIONS))
+
+
+def in_shell(sentence: str) -> str:
+    """Return a sentence of the library with its arguments named as options.
+
+    >>> in_shell("name its column with target=, or raise Stop.evals")
+    'name its column with --target, or raise --evals'
+    """
+    return _ARGUMENT.sub(lambda found: _OPTIONS[found.group()], sentence)
 
 
 def interval(part: Mapping[str, Any] | None, name: str = "gain") -> str:

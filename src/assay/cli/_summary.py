@@ -147,8 +147,9 @@ def afterwards(summary: Summary, *, database: str, report: str | None = None) ->
     steps = {
         "the report": report or command("report", database),
         "one row's story": command("show", database, "--table", summary["table"], "ROW"),
-        "undo it all": command("revert", database, "--run", summary["run"]),
     }
+    if summary["accepted"] or summary.get("dropped_rows") or summary.get("extended"):
+        steps["undo it all"] = command("revert", database, "--run", summary["run"])
     width = max(len(name) for name in steps)
     for name, step in steps.items():
         say(f"  {name:<{width}}  {step}")

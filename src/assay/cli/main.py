@@ -16,6 +16,7 @@ import typer
 
 from .._errors import AssayError
 from . import demo, improve, log, methods, report, revert, show, value
+from ._print import in_shell
 
 BAD_INPUT, FAULT, INTERRUPTED = 2, 70, 130
 
@@ -79,7 +80,7 @@ def run(arguments: Sequence[str]) -> int:
         code = application()(list(arguments), prog_name="assay", standalone_mode=False)
         return code or 0
     except AssayError as error:
-        return _fail(str(error), BAD_INPUT)
+        return _fail(in_shell(str(error)), BAD_INPUT)
     except typer.TyperException as error:  # words that the command line does not know
         if type(error).__name__ == "NoArgsIsHelpError":
             typer.echo(error.format_message())

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .._errors import AssayError
 from . import _options as options
 from . import _source as sources
 from ._print import document, program, say
@@ -29,6 +30,10 @@ def report(
     """Write the report of a run: the last one, or the one named."""
     from .. import report as reports
 
+    if output is not None and Path(output).suffix.lower() not in {".html", ".htm"}:
+        raise AssayError(
+            f"--output {output} must end in .html; the report is a page, and replaces that file."
+        )
     with sources.opened(database) as store:
         name = sources.table_of(store, table) if table is not None else None
         finished = [known.id for known in store.runs(name) if known.summary is not None]

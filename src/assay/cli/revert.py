@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "assay revert demo/census.duckdb",
     "assay revert demo/census.duckdb --batch 2",
-    "assay revert demo/census.duckdb --row 17 --column income",
+    "assay revert demo/census.duckdb --row 431 --column income",
 )
 
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from ..store import Store
 
 EXAMPLES = (
-    "assay show demo/census.duckdb 17",
+    "assay show demo/census.duckdb 431",
     'assay show shop.duckdb \'["2024-05-01", "7"]\' --table orders',
-    "assay show demo/census.duckdb 17 --json",
+    "assay show demo/census.duckdb 431 --json",
 )
 
 
@@ -48,7 +48,10 @@ def show(
     say(f"Row {row} of {name}: {story['state']}", style="bold")
     print_table(
         ("column", "as it was", "as it is", ""),
-        [(c["column"], c["was"], c["is"], "changed" if c["changed"] else "") for c in story["cells"]],
+        [
+            (c["column"], _as_typed(c["was"]), _as_typed(c["is"]), "changed" if c["changed"] else "")
+            for c in story["cells"]
+        ],
     )
     for title, columns in _SECTIONS.items():
         rows = story[title]
@@ -120,6 +123,11 @@ def _cells(frame: DataFrame, key: tuple[str, ...], row: str) -> dict[str, Any] |
     keys = Table("", frame, Roles(key, None, ())).keys
     positions = [position for position, name in enumerate(keys) if name == row]
     return {str(c): _cell(v) for c, v in frame.iloc[positions[0]].items()} if positions else None
+
+
+def _as_typed(value: Any) -> str | None:
+    """Return a cell as its owner would type it: no thousands separators, no rounding."""
+    return None if value is None else str(value)
 
 
 def _cell(value: Any) -> Any:

@@ -11,7 +11,7 @@ import typer
 from .._errors import AssayError
 from . import _options as options
 from . import _source as sources
-from ._print import document, say, shown
+from ._print import document, in_shell, say, shown
 from ._print import table as print_table
 from ._summary import sentence
 
@@ -82,7 +82,7 @@ def value(
     from .._valuer import value as value_rows
     from . import _model as models
 
-    _check_output(output)
+    _check_output(output, source)
     found = sources.loaded(
         source,
         table=table,
@@ -100,7 +100,8 @@ def value(
     parts = tables.split(found) if found.roles.part else np.full(len(found), "train", dtype=object)
     problem = tables.to_problem(found, parts, model=estimator, score=scorer)
     stop = _stop(evals, seconds, stderr)
-    with store.open(db) if db else nullcontext() as memory:
+    kept: Any = store.open(db) if db else nullcontext()
+    with kept as memory:
         shows = not (quiet or json)
         valuation = value_rows(problem, method, stop=stop, seed=seed, progress=shows, memory=memory)
     frame = valuation.to_frame().reset_index()
@@ -138,7 +139,7 @@ def _show(valuation: Any, lowest: int) -> None:
     )
     if valuation.why:
         say(f"  {sentence(valuation.why)}")
-    say(f"  {valuation.status.value}")
+    say(f"  {in_shell(valuation.status.value)}")
     if (harmful := int((values < 0).sum())) > 0:
         say(f"  {shown(harmful)} rows have a value below zero.")
     say()
@@ -153,11 +154,13 @@ def _show(valuation: Any, lowest: int) -> None:
     )
 
 
-def _check_output(output: str | None) -> None:
+def _check_output(output: str | None, source: str) -> None:
     """Refuse an unusable --output before hours of work, not after them."""
     if output is None:
         return
     path = Path(output)
+    if path.resolve() == Path(source).resolve():
+        raise AssayError(f"--output {path} is the table itself; name another file.")
     if path.suffix.lower() not in {".parquet", ".csv"}:
         raise AssayError(f"--output {path} must end in .parquet or .csv.")
     if not path.parent.is_dir():

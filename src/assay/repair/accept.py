@@ -18,6 +18,7 @@ from .._types import Floats
 FEWEST = 30  # scores below which nothing is learnt, and the smallest extreme that is looked at
 SHARES = (0.05, 0.1, 0.15, 0.2, 0.3)  # of the rows of a kind: the extremes in which the other kind is counted
 SHRINK = 0.5  # standard errors: the least of several noisy rates lies about so far below the rate itself
+SUREST = 1 - 1 / FEWEST  # no row is held for wrong more surely than so few rows can tell
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Unmixed:
     -----
     Source: Scott, Blanchard and Handy (2013), "Classification with asymmetric label noise: consistency and
     maximal denoising", who show that the two extremes identify both shares. As there, it is assumed that some
-    rows are so clear that only errors disagree with them; where there are none, probabilities come out too
-    low.
+    rows are so clear that only errors disagree with them. Where classes overlap everywhere there are none:
+    probabilities come out too high, and it is for the gate to refuse the batch.
     """
 
     scores: Floats
@@ -74,14 +75,7 @@ class Unmixed:
         if not np.isfinite(self.most) or self.most <= self.least:
             return np.zeros(len(scores))
         odds = np.interp(scores, self.scores, self.odds)
-        return np.clip((odds - self.least) / (self.most - self.least), 0.0, 1.0)
-
-    @property
-    def share_wrong(self) -> float:
-        """Share of the rows as they are that are wrong, 0..1."""
-        if not np.isfinite(self.most) or self.most <= self.least:
-            return 0.0
-        return float(np.clip((1 - self.least) / (self.most - self.least), 0.0, 1.0))
+        return np.clip((odds - self.least) / (self.most - self.least), 0.0, SUREST)
 
 
 def _least_share(strays: NDArray[np.bool_], size: int) -> float:

@@ -44,7 +44,11 @@ class Choice:
     def proposal(self, key: str, state: str, why: str) -> Proposal:
         """The proposal as the store keeps it."""
         made = self.candidate
-        evidence = {**made.evidence, "keep": round(1 - self.p, 4)}
+        plainly = {
+            name: v if isinstance(v, str | int | float | bool) else str(v)
+            for name, v in made.evidence.items()
+        }
+        evidence = {**plainly, "keep": round(1 - self.p, 4)}
         return Proposal(
             row=key,
             column=made.column,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..store import Edit
 from .choice import plain
-from .session import SLOTS, Session
+from .session import SLOTS, Session, served_edits
 
 EXTENSION = 1_000_000 * SLOTS  # the step that comes after all rounds
 WHY = "carried over from the training rows, after the last judgement"
@@ -22,7 +22,7 @@ def extend(session: Session) -> int:
         place = {key: i for i, key in enumerate(original.keys.tolist())}
         last: dict[tuple[str, str], object] = {}
         for _, record in sorted(session.records.items()):
-            last |= {(key, column): new for key, column, new in record.get("served", [])}
+            last |= {(key, column): new for key, column, new in served_edits(record)}
         edits = []
         for (key, column), new in last.items():
             old = original.frame[column].iat[place[key]]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
@@ -40,3 +41,11 @@ def stacked(first: Table, second: Table) -> Table:
     frame = pd.concat(parts, ignore_index=True)
     typed = {column: retyped(frame[column].to_numpy(), first.frame[column]) for column in first.frame}
     return replace(first, frame=pd.DataFrame(typed), numbers=None)
+
+
+def group_codes(table: Table) -> NDArray[np.intp] | None:
+    """Codes (n,) of the rows' groups, None without; a row whose group is missing is one of its own."""
+    if table.roles.group is None:
+        return None
+    codes, names = pd.factorize(table.frame[table.roles.group].astype(object))
+    return np.where(codes < 0, len(names) + np.arange(len(codes)), codes)

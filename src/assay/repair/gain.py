@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from .._types import Floats
@@ -33,15 +34,21 @@ class Gain:
         return asdict(self)
 
 
-def paired_gain(before: Floats, after: Floats, *, error: float = ERROR) -> Gain:
+def paired_gain(
+    before: Floats, after: Floats, *, error: float = ERROR, groups: NDArray[np.intp] | None = None
+) -> Gain:
     """Mean fall of the loss from `before` to `after`, both (m,) losses of the same rows.
 
     The interval is Student's for the mean of the m differences; `error` is its two-sided error rate in 0..1.
-    With fewer than 2 rows, or where every difference is the same, the interval is that one number or
-    infinite.
+    Rows of the same of the `groups` (m,) codes are not independent: their differences are added up first, and
+    the groups are what is counted. With fewer than 2 of them the interval is infinite.
     """
     difference = before - after
     mean = float(difference.mean())
+    if groups is not None:
+        _, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+        sums = np.bincount(codes, weights=difference - mean)
+        difference = mean + sums * len(sizes) / len(groups)
     if len(difference) < 2:
         return Gain(mean, -np.inf, np.inf)
     spread = difference.std(ddof=1) / np.sqrt(len(difference))

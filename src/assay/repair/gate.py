@@ -48,8 +48,10 @@ def decide(arms: Mapping[str, Arm], *, error: float) -> Verdict:
     arms : Mapping of str to Arm
         As `arms.measure` gives them.
     error : float
-        Two-sided error rate of the intervals, 0..1; see `error_of_query`.
+        Two-sided error rate of the question, 0..1; see `error_of_query`. It is shared out over the three arms
+        that may be better than doing nothing.
     """
+    error /= 3  # three arms may pass: together they may err no more often than one question may
     better = {name: paired(arms, NOTHING, name, error).low > 0 for name in (DROP, REPAIR, BOTH)}
     chosen = REPAIR if better[REPAIR] else None
     if better[BOTH] and (chosen is None or paired(arms, REPAIR, BOTH, error).low > 0):
@@ -69,4 +71,5 @@ def _shown(arms: Mapping[str, Arm], name: str, error: float) -> str:
 
 def paired(arms: Mapping[str, Arm], before: str, after: str, error: float) -> Gain:
     """Return the gain from one arm to another, row by row, with an interval of that error rate."""
-    return paired_gain(arms[before].outcome.losses, arms[after].outcome.losses, error=error)
+    first, last = arms[before].outcome, arms[after].outcome
+    return paired_gain(first.losses, last.losses, error=error, groups=first.groups)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier, is_regressor
 
 from .._errors import AssayError
+from .._keys import model_key, score_key
 from .._progress import Progress, Silent
 from ..store import Store
 from ..tables import PARTS, Table, split, target_values, to_problem
@@ -233,8 +234,8 @@ def _config(
         "kinds": {column: roles.kinds[column] for column in (*roles.features, str(roles.target))},
         "group": roles.group,
         "parts": blake2b(rows.encode(), digest_size=16).hexdigest(),
-        "model": repr(model),
-        "score": score if isinstance(score, str) else getattr(score, "__qualname__", repr(score)),
+        "model": model_key(model).decode(),
+        "score": score_key(score).decode(),
         "seed": seed,
         "mode": mode,
         "rounds": rounds,

@@ -24,6 +24,25 @@ DECOYS = 0.1  # clean rows slipped in among the suspects
 MOST_SUSPECTS = 0.4  # of the training rows
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What an expert said.
+
+    Parameters
+    ----------
+    choices : list of Choice
+        For cells of the training rows that no earlier round decided on, decoys included.
+    others : list of (row key, Choice)
+        For feature cells of the rows that judge.
+    rates : dict of column to share
+        Share of the training cells that are wrong by its accept model, 0..1.
+    """
+
+    choices: list[Choice]
+    others: list[tuple[str, Choice]]
+    rates: dict[str, float]
+
+
 @dataclass
 class Rounds:
     """The loop.
@@ -90,7 +109,7 @@ class Rounds:
     def _step(self, step: int, number: int, expert: Expert, before: Table, suspects: Suspicion) -> None:
         rng = np.random.default_rng([self.seed, step])
         with self.progress.stage(f"Round {number}: asking the {expert.name} expert", 2) as bar:
-            choices, others = self._choices(expert, before, rng)
+            answer = self._ask(expert, before, rng)
             bar.advance()
             now = self.session.train()
             asked = sum(int(record.get("queries", 0)) for record in self.session.records.values())
@@ -99,21 +118,17 @@ class Rounds:
                 self.bench,
                 expert.name,
                 now,
-                others,
+                answer.others,
                 self.precision,
                 self.most,
                 (self.seed, step),
-            ).run(step, number, _moved(choices, before, now), _kept(suspects, before, now), asked)
+                answer.rates,
+            ).run(step, number, _moved(answer.choices, before, now), _kept(suspects, before, now), asked)
             bar.advance()
         self.progress.note(_told(self.session.records[step]))
 
-    def _choices(
-        self, expert: Expert, train: Table, rng: np.random.Generator
-    ) -> tuple[list[Choice], list[tuple[str, Choice]]]:
-        """What an expert would change in the training rows, decoys included, and in the rows that judge.
-
-        Labels are never changed in a row that judges.
-        """
+    def _ask(self, expert: Expert, train: Table, rng: np.random.Generator) -> Answer:
+        """What an expert would change; labels are never changed in a row that judges."""
         others: list[tuple[str, Choice]] = []
         if isinstance(expert, LabelExpert):
             found = label_choices(expert.propose(train, rng))
@@ -124,19 +139,26 @@ class Rounds:
                 others = self._others(calibrated, train, rng)
         fitted = [_fitted(choice, train) for choice in found if choice.p >= LEAST]
         decided, keys = self._decided(), train.keys
-        return [c for c in fitted if (str(keys[c.candidate.row]), c.candidate.column) not in decided], others
+        open_ = [c for c in fitted if (str(keys[c.candidate.row]), c.candidate.column) not in decided]
+        wrong: dict[str, float] = {}
+        for choice in found:
+            column = choice.candidate.column
+            wrong[column] = wrong.get(column, 0.0) + choice.p
+        return Answer(open_, others, {column: share / len(train) for column, share in wrong.items()})
 
     def _others(
         self, calibrated: Calibrated, train: Table, rng: np.random.Generator
     ) -> list[tuple[str, Choice]]:
-        held = stacked(self.session.held("value"), self.session.held("gate"))
-        whole = stacked(train, stacked(held, self.session.held("final")))
-        keys, features = whole.keys, set(train.roles.features)
-        return [
-            (str(keys[choice.candidate.row]), _fitted(choice, whole))
-            for choice in calibrated.choices(whole, rng)
-            if choice.candidate.row >= len(train) and choice.candidate.column in features
-        ]
+        found, features = [], set(train.roles.features)
+        for part in ("value", "gate", "final"):  # each by itself: no part has a say in another
+            whole = stacked(train, self.session.held(part))
+            keys = whole.keys
+            found += [
+                (str(keys[choice.candidate.row]), _fitted(choice, whole))
+                for choice in calibrated.choices(whole, rng)
+                if choice.candidate.row >= len(train) and choice.candidate.column in features
+            ]
+        return found
 
     def _decided(self) -> set[tuple[str, str]]:
         """Cells that an earlier round of this run decided on: they are not asked about again."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..store import Batch, Edit, Proposal, Run, Store
+from ..store import Batch, Edit, Proposal, Run, Store, from_json
 from ..tables import Table
 from .frames import retyped, served
 
@@ -51,7 +51,7 @@ class Session:
         mine = batches[(batches["run"] == self.run.id) & (batches["kind"] == "apply")]
         written = dict(zip(mine["round"].tolist(), mine["id"].tolist(), strict=True))
         states = {int(state["step"]): state for state in self.store.rounds(self.run.id)}
-        return {step: {"batch": written.get(step), **state} for step, state in states.items()}
+        return {step: self._as_made(state, written.get(step)) for step, state in states.items()}
 
     @cached_property
     def start(self) -> int:
@@ -86,7 +86,7 @@ class Session:
         rows = self.original.take(self.parts(self.original) == part)
         steps = [step for step in sorted(self.records) if step != without and step < before]
         records = [self.records[step] for step in steps]
-        return served(rows, [edit for record in records for edit in record.get("served", [])])
+        return served(rows, [edit for record in records for edit in served_edits(record)])
 
     def train(self, *, as_of: int | None = None) -> Table:
         """The training rows as they are, or were after a batch; quarantined rows are left out."""
@@ -136,10 +136,29 @@ class Session:
             round=step,
             state=made,
         )
-        self.records[step] = {"batch": batch.id, **made}
+        self.records[step] = self._as_made(made, batch.id)
         changed = [edit.row for edit in edits]
         self._hashes.update(self.store.row_hashes(self.table.name, changed))
         return batch
 
+    def _as_made(self, state: Mapping[str, Any], batch: int | None) -> dict[str, Any]:
+        """The record with its batch, counting what was made of it: conflicts are not."""
+        if batch is None:
+            return {"batch": None, **state}
+        ledger = self.store.ledger(self.table.name)
+        mine = ledger[ledger["batch"] == batch]
+        ops = mine["op"].tolist()
+        made = {
+            "accepted": ops.count("set"),
+            "dropped": ops.count("drop"),
+            "rows": len(set(mine["row"].tolist())),
+        }
+        return {"batch": batch, **state, **(made if "dropped" in state else {"accepted": made["accepted"]})}
+
     def _read(self, *, as_of: int | None = None) -> Table:
         return replace(self.table, frame=self.store.read(self.table.name, as_of=as_of))
+
+
+def served_edits(record: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+    """The edits (row key, column, new value) of the rows that judge that go with a step's batch."""
+    return [(key, column, from_json(text)) for key, column, text in record.get("served", [])]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..store import Edit
+from ..store import Edit, to_json
 from ..tables import Table, target_values
 from .arms import BOTH, DROP, NOTHING, REPAIR, Arm, Judges, measure
 from .choice import LEAST, Choice, repaired, threshold
@@ -38,12 +38,15 @@ class Judged:
         What was measured; empty where a guard objected first.
     queries : int
         Questions to the gate rows.
+    beyond : list of int
+        Suspect rows for which no candidate is sure enough: left out where the verdict is to do both.
     """
 
     kept: tuple[Choice, ...]
     verdict: Verdict
     arms: dict[str, Arm]
     queries: int
+    beyond: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -64,6 +67,8 @@ class Step:
         Share of writes that has to be right; budget of changed rows as a share.
     seed : tuple of int
         Of the control arm.
+    rates : Mapping of column to share
+        What the expert's accept model holds for wrong; only recorded.
     """
 
     session: Session
@@ -74,6 +79,7 @@ class Step:
     precision: float
     most: float
     seed: tuple[int, ...]
+    rates: Mapping[str, float]
 
     def run(
         self, number: int, round: int, choices: Sequence[Choice], suspects: Suspicion, asked: int
@@ -105,6 +111,7 @@ class Step:
                 set(np.flatnonzero(suspects.suspect).tolist()) | {c.candidate.row for c in real}
             ),
             "decoys": int(decoys.sum()),
+            "rates": dict(self.rates),
         }
         self._carry_out(number, about, real, accepted, judged, limit)
 
@@ -128,26 +135,28 @@ class Step:
         )
         if reasons:
             return Judged((), Verdict(NOTHING, "refused before the gate: " + "; ".join(reasons)), {}, 0)
-        return self._halving(sorted(accepted, key=lambda choice: -choice.p), real, asked, 0)
+        touched = {choice.candidate.row for choice in accepted}
+        beyond = sorted({choice.candidate.row for choice in real} - touched)
+        if changed + len(touched) + len(beyond) > self.most * len(self.train):
+            beyond = []  # leaving them out too would be over the budget
+        return self._halving(sorted(accepted, key=lambda choice: -choice.p), beyond, asked, 0)
 
-    def _halving(self, batch: list[Choice], real: Sequence[Choice], asked: int, level: int) -> Judged:
+    def _halving(self, batch: list[Choice], beyond: list[int], asked: int, level: int) -> Judged:
         rng = np.random.default_rng([*self.seed, asked])
-        mine = {choice.cell for choice in batch}
-        beyond = [choice.candidate.row for choice in real if choice.cell not in mine]
         now = self.session.held("gate")
         judges = Judges(now, served(now, self._served(batch)))
         arms = measure(self.bench, self.train, judges, batch, beyond, rng)
         verdict = decide(arms, error=error_of_query(asked))
-        whole = Judged(tuple(batch) if verdict.arm != NOTHING else (), verdict, arms, 1)
+        whole = Judged(tuple(batch) if verdict.arm != NOTHING else (), verdict, arms, 1, beyond)
         if verdict.arm != NOTHING or level == LEVELS or len(batch) < 2 * SMALLEST:
             return whole
         queries = 1
         for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
-            part = self._halving(half, real, asked + queries, level + 1)
+            part = self._halving(half, beyond, asked + queries, level + 1)
             queries += part.queries
             if part.kept:
-                why = f"the whole batch was refused ({verdict.why}); a part of it {part.verdict.why}"
-                return Judged(part.kept, Verdict(part.verdict.arm, why), part.arms, queries)
+                why = f"the whole batch was refused ({verdict.why}), a part of it is {part.verdict.why}"
+                return Judged(part.kept, Verdict(part.verdict.arm, why), part.arms, queries, beyond)
         return Judged((), verdict, arms, queries)
 
     def _served(self, batch: Sequence[Choice]) -> list[tuple[str, str, Any]]:
@@ -176,32 +185,40 @@ class Step:
         keys = self.train.keys
         made = [c.proposal(str(keys[c.candidate.row]), *fate) for c, fate in zip(real, fates, strict=True)]
         ids = self.session.propose(number, made)
-        edits = self._edits(judged, dict(zip(map(id, real), ids, strict=True)), real)
+        cells = [choice.cell for choice in real]
+        edits = self._edits(judged, dict(zip(cells, ids, strict=True)), _rows_left_out(judged))
         y = target_values(self.session.held("gate"))
         arms = [arm.against(judged.arms[NOTHING], self.bench, y) for arm in judged.arms.values()]
         state = {**about, **_record(real, accepted, edits, judged, limit), "arms": arms}
         if judged.verdict.arm in (REPAIR, BOTH):
-            state["served"] = self._served(judged.kept)
+            state["served"] = [(key, column, to_json(new)) for key, column, new in self._served(judged.kept)]
         if edits:
             self.session.write(number, edits, state)
         else:
             self.session.record(number, state)
 
-    def _edits(self, judged: Judged, proposal: dict[int, int], real: Sequence[Choice]) -> list[Edit]:
+    def _edits(
+        self, judged: Judged, proposal: Mapping[tuple[int, str], int], left_out: Sequence[int]
+    ) -> list[Edit]:
         keys, edits = self.train.keys, []
-        arm = judged.verdict.arm
-        kept_rows = sorted({choice.candidate.row for choice in judged.kept})
-        if arm in (REPAIR, BOTH):
+        if judged.verdict.arm in (REPAIR, BOTH):
             for choice in judged.kept:
                 made = choice.candidate
                 why = str(made.evidence.get("why", made.kind))
                 key = str(keys[made.row])
-                edits.append(Edit(key, made.column, made.old, made.new, "set", proposal[id(choice)], why=why))
-        drops = kept_rows if arm == DROP else []
-        if arm == BOTH:
-            drops = sorted({choice.candidate.row for choice in real} - set(kept_rows))
+                edits.append(
+                    Edit(key, made.column, made.old, made.new, "set", proposal[choice.cell], why=why)
+                )
         why = judged.verdict.why
-        return edits + [Edit(str(keys[row]), None, None, None, "drop", why=why) for row in drops]
+        return edits + [Edit(str(keys[row]), None, None, None, "drop", why=why) for row in left_out]
+
+
+def _rows_left_out(judged: Judged) -> list[int]:
+    """Rows that the verdict takes out of training."""
+    touched = {choice.candidate.row for choice in judged.kept}
+    if judged.verdict.arm == DROP:
+        return sorted(touched)
+    return judged.beyond if judged.verdict.arm == BOTH else []
 
 
 def _fates(
@@ -209,14 +226,18 @@ def _fates(
 ) -> list[tuple[str, str]]:
     """State of each proposal before anything is written, and why."""
     kept, sure = ({c.cell for c in choices} for choices in (judged.kept, accepted))
-    dropped = judged.verdict.arm == DROP
+    dropped = set(_rows_left_out(judged))
     needed = f"{limit:.2f} is needed" if np.isfinite(limit) else "no candidate of this batch is sure enough"
     fates = []
     for choice in real:
-        if choice.cell in kept and dropped:
+        if choice.candidate.row in dropped:
             fates.append(("refused", f"the row was left out instead: {judged.verdict.why}"))
         elif choice.cell in kept:
             fates.append(("proposed", "accepted by the gate"))
+        elif choice.cell in sure and judged.kept:
+            fates.append(
+                ("queued", "not in the part of the batch that the gate accepted: for people to decide")
+            )
         elif choice.cell in sure:
             fates.append(("refused", judged.verdict.why))
         else:

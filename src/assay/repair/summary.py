@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -32,13 +33,13 @@ def summarise(loop: Rounds, extended: int) -> dict[str, Any]:
         **_proposed(session),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "status": "finished",
-        "error_rates": _error_rates(session),
+        "error_rates": _error_rates(steps),
         "valued": len(session.store.values(session.run.id, 1)),
         "suspected": max((r["suspected"] for r in steps), default=0),
         "decoys": max((r["decoys"] for r in steps), default=0),
         "dropped_rows": sum(r["dropped"] for r in steps),
         "extended": extended,
-        "rounds": [{k: v for k, v in step.items() if k != "served"} for step in steps],
+        "rounds": [{k: v for k, v in step.items() if k not in ("served", "rates")} for step in steps],
     }
 
 
@@ -90,13 +91,10 @@ def _proposed(session: Session) -> dict[str, Any]:
     }
 
 
-def _error_rates(session: Session) -> list[dict[str, Any]]:
-    """The share of training cells that the accept models hold for wrong, by column, before any repair."""
-    proposals = session.store.proposals(session.run.id)
-    rows = len(session.store.values(session.run.id, 1))
-    if not len(proposals) or not rows:
-        return []
-    wrong: Counter[str] = Counter()
-    for column, p in zip(proposals["column"].tolist(), proposals["p_correct"].tolist(), strict=True):
-        wrong[str(column)] += p
-    return [{"column": column, "rate": expected / rows} for column, expected in wrong.most_common()]
+def _error_rates(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The share of training cells that the accept models hold for wrong before any repair, by column."""
+    rates: Counter[str] = Counter()
+    for step in steps:
+        if step["round"] == 1:
+            rates.update(step["rates"])
+    return [{"column": column, "rate": rate} for column, rate in rates.most_common() if rate > 0]

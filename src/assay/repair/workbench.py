@@ -13,9 +13,11 @@ from pandas.util import hash_pandas_object
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
+from .._keys import unset_seeds
 from .._scoring import FLOOR, as_function
 from .._types import Floats
 from ..tables import Encoder, Table, target_values
+from .frames import group_codes
 from .gain import ERROR, Gain, paired_gain
 
 BOOTSTRAPS = 200
@@ -34,11 +36,14 @@ class Outcome:
         What the score reads: probabilities, or numbers, or labels of a model without probabilities.
     score : float
         The user's score; higher is better.
+    groups : (m,) ints, optional
+        Codes of the rows' groups: rows of one group are not independent.
     """
 
     losses: Floats
     answers: NDArray[Any]
     score: float
+    groups: NDArray[np.intp] | None = None
 
     @property
     def loss(self) -> float:
@@ -72,12 +77,7 @@ class Workbench:
         self.classes = None if self.table.target_kind == "number" else np.unique(target_values(self.table))
         self._score = as_function(self.score)
         self._model: Any = clone(self.model)
-        seeds = {
-            name: self.seed
-            for name, at in self._model.get_params().items()
-            if name.endswith("random_state") and at is None
-        }
-        self._model.set_params(**seeds)
+        self._model.set_params(**dict.fromkeys(unset_seeds(self._model), self.seed))
 
     @property
     def loss_name(self) -> str:
@@ -87,8 +87,8 @@ class Workbench:
     def outcome(self, train: Table, held: Table, *, keep: NDArray[np.bool_] | None = None) -> Outcome:
         """Fit on `train` (those rows that `keep` marks) and measure on the `held` rows.
 
-        Encoding, model and score see nothing else. One BLAS thread, so that the bits do not depend on how
-        many there are.
+        Model and score see nothing else; the encoding is that of all of `train`. One BLAS thread, so that the
+        bits do not depend on how many there are.
         """
         X, X_held = self._encoded(train, held)
         y, y_held = target_values(train), target_values(held)
@@ -96,14 +96,16 @@ class Workbench:
             X, y = X[keep], y[keep]
         with threadpool_limits(1):
             if self.classes is not None and len(np.unique(y)) < 2:
-                return self._constant(y, y_held)
+                return self._constant(y, y_held, group_codes(held))
             fresh: Any = clone(self._model)
             answers = self._answers(fresh.fit(X, y), X_held)
-        return Outcome(self._losses(answers, y_held), answers, self._scored(y_held, answers))
+        return Outcome(
+            self._losses(answers, y_held), answers, self._scored(y_held, answers), group_codes(held)
+        )
 
     def gain(self, before: Outcome, after: Outcome, *, error: float = ERROR) -> Gain:
         """Paired fall of the loss, with its interval."""
-        return paired_gain(before.losses, after.losses, error=error)
+        return paired_gain(before.losses, after.losses, error=error, groups=before.groups)
 
     def score_gain(self, before: Outcome, after: Outcome, y: NDArray[Any]) -> Gain:
         """Paired rise of the user's score over rows of labels `y` (m,), with its interval.
@@ -113,7 +115,7 @@ class Workbench:
         """
         if self.score == "accuracy" and self.classes is not None:
             misses = [self.classes[o.answers.argmax(axis=1)] != y for o in (before, after)]
-            return paired_gain(misses[0].astype(float), misses[1].astype(float))
+            return paired_gain(misses[0].astype(float), misses[1].astype(float), groups=before.groups)
         rng = np.random.default_rng([self.seed, len(y)])
         groups = (
             [np.arange(len(y))] if self.classes is None else [np.flatnonzero(y == c) for c in np.unique(y)]
@@ -152,10 +154,10 @@ class Workbench:
         raised = np.maximum(wide, FLOOR)
         return raised / raised.sum(axis=1, keepdims=True)
 
-    def _constant(self, y: NDArray[Any], y_held: NDArray[Any]) -> Outcome:
+    def _constant(self, y: NDArray[Any], y_held: NDArray[Any], groups: NDArray[np.intp] | None) -> Outcome:
         wide = np.full((len(y_held), len(np.asarray(self.classes))), FLOOR)
         wide[:, np.searchsorted(np.asarray(self.classes), y[:1])] = 1.0
-        return Outcome(self._losses(wide, y_held), wide, self._scored(y_held, wide))
+        return Outcome(self._losses(wide, y_held), wide, self._scored(y_held, wide), groups)
 
     def _losses(self, answers: NDArray[Any], y: NDArray[Any]) -> Floats:
         if self.classes is None:

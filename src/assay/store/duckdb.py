@@ -28,6 +28,15 @@ _REFUSED = (
 )
 
 
+def _check_magic(path: Path) -> None:
+    """Refuse a file of another kind: DuckDB itself would open a CSV file as a database that holds it."""
+    if path.is_file() and path.stat().st_size:
+        with path.open("rb") as file:
+            head = file.read(12)
+        if head[8:12] != b"DUCK":
+            raise AssayError(f"{path} is no DuckDB database; give the path of one, or of a new file.")
+
+
 class Database:
     """One open database file.
 
@@ -46,6 +55,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        _check_magic(path)
         try:
             self._connection = duckdb.connect(str(path))
         except duckdb.Error as error:

@@ -16,7 +16,7 @@ from ..._valuation import Valuation
 from ..._valuer import Needs, Valuer
 from ._spread import Range, variance
 
-BATCH_EVALS = 2000  # a batch of permutations costs about this, so that estimates come often
+BATCH_EVALS = 500  # a batch of permutations costs about this, so that estimates come often
 MOST_ORDERS = 16
 
 

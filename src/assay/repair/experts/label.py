@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from ..._types import Floats
 from ...tables import Encoder, Table
 from ..accept import Unmixed
+from ..frames import group_codes
 from ._expert import Candidate, Expert
 
 TREES = ("tree", "forest", "boost", "gbm", "xgb", "bagging")
@@ -53,6 +54,8 @@ class LabelExpert(Expert):
         if table.target_kind != "class":
             return []
         labels, codes = np.unique(np.asarray(table.frame[table.roles.target]), return_inverse=True)
+        if _folds(codes, group_codes(table)) < 2:
+            return []  # too little of a class, or too few groups, to leave any row out
         chance = self.probabilities(table, codes, rng)
         other, score = alternatives(chance, codes)
         wrong = wrong_probability(chance, codes, other, score)
@@ -64,7 +67,7 @@ class LabelExpert(Expert):
     def probabilities(self, table: Table, codes: NDArray[np.intp], rng: np.random.Generator) -> Floats:
         """Out-of-fold class probabilities (n, classes), the mean of the ensemble."""
         X = Encoder(table.roles).fit(table.frame).transform(table.frame)
-        groups = None if table.roles.group is None else table.frame[table.roles.group].to_numpy()
+        groups = group_codes(table)
         total = np.zeros((len(codes), codes.max() + 1))
         with threadpool_limits(1):
             for _ in range(REPEATS):
@@ -111,11 +114,18 @@ class LabelExpert(Expert):
         return Candidate(row, target, old, new, self.name, "label", odds, evidence)
 
 
+def _folds(codes: NDArray[np.intp], groups: NDArray[np.intp] | None) -> int:
+    """How many folds every class, and the groups, can be spread over; at most `FOLDS`."""
+    spread = [np.bincount(codes).min()]
+    if groups is not None:  # a class in fewer groups than folds would be missing from a fit
+        spread += [len(np.unique(groups[codes == code])) for code in np.unique(codes)]
+    return int(min(FOLDS, *spread))
+
+
 def _out_of_fold(
-    model: Any, X: Floats, codes: NDArray[np.intp], groups: NDArray[Any] | None, seed: int
+    model: Any, X: Floats, codes: NDArray[np.intp], groups: NDArray[np.intp] | None, seed: int
 ) -> Floats:
-    smallest = int(np.bincount(codes).min())
-    folds = max(2, min(FOLDS, smallest))
+    folds = _folds(codes, groups)
     splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
     chance = np.zeros((len(codes), codes.max() + 1))
     for fit, held in splitter(folds, shuffle=True, random_state=seed).split(X, codes, groups):
