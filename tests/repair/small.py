@@ -116,7 +116,8 @@ class Traces(NamedTuple):
     def check(self, other: Traces) -> None:
         """Check that `other` is the same, to the last bit."""
         mine, others = (dict(leaves([them.summary, them.rounds])) for them in (self, other))
-        assert dict(mine.items() ^ others.items()) == {}
+        differing = sorted(mine.items() ^ others.items(), key=str)
+        assert not differing, differing
         for name, frame in self.frames.items():
             pd.testing.assert_frame_equal(frame, other.frames[name], check_exact=True, obj=name)
 

@@ -86,13 +86,26 @@ def check_whole(held: Store, first: pd.DataFrame, mode: str) -> int:
     return len(states)
 
 
+def chosen(moments: list[str]) -> list[int]:
+    """Return the places of two moments of each stage, and of the first rows in each table."""
+    stages: dict[str, list[int]] = {}
+    tables: dict[str, int] = {}
+    for at, moment in enumerate(moments):
+        stage, what = moment.split(" / ")
+        stages.setdefault(stage, []).append(at)
+        if what.startswith("rows in"):
+            tables.setdefault(what, at)
+    thirds = (places[third * len(places) // 3] for places in stages.values() for third in (1, 2))
+    return sorted({*thirds, *tables.values()})
+
+
 def test_killed_at_moments_of_every_stage_it_carries_on(tmp_path, victims):
     """Dead in each stage, inside transactions and between them, the same call ends with the same run."""
     path, first = tmp_path / "d.duckdb", small.dirty(small.truth())
     small.adopted(path, first).close()
     alone, moments = small.uninterrupted()
     died, done = [], 0
-    for at in range(3, len(moments) - 1, 4):
+    for at in chosen(moments):
         moment, code = victims.run(path, fatal=moments[at:])
         assert code == -signal.SIGKILL
         died.append(moment.split(" / "))
@@ -102,7 +115,9 @@ def test_killed_at_moments_of_every_stage_it_carries_on(tmp_path, victims):
             done = now
     assert len(died) >= 20
     assert {stage for stage, _ in died} == {moment.split(" / ")[0] for moment in moments}
-    assert {"rows in assay_proposal 1", "rows in assay_batch 1"} <= {what for _, what in died}
+    assert {"rows in assay_value 1", "rows in assay_proposal 1", "rows in assay_edit 1"} <= {
+        what for _, what in died
+    }
     assert victims.run(path) == ("", 0)
     with store.open(path) as held:
         check_whole(held, first, "overlay")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -101,3 +103,27 @@ def test_rare_classes_are_left_alone():
     chance = np.tile([0.01, 0.99], (210, 1))
     other, share = alternatives(chance, codes)
     assert (wrong_probability(chance, codes, other, share)[:10] == 0).all()
+
+
+def test_rows_without_a_group_and_few_groups():
+    """A missing group is a group of its own; where a class has a single group the expert abstains."""
+    table, _, _ = _table(300, 0.1, 6)
+    named = replace(table.roles, group="g")
+    rng = np.random.default_rng(0)
+    some = table.frame.assign(g=pd.Series(rng.choice(["a", "b", "c", None], 300), dtype=object))
+    one = table.frame.assign(g="a")
+    expert = LabelExpert(LogisticRegression())
+    assert len(expert.propose(replace(table, frame=some, roles=named), np.random.default_rng(0))) == 300
+    assert expert.propose(replace(table, frame=one, roles=named), np.random.default_rng(0)) == []
+
+
+def test_a_class_of_one_row():
+    """A class of which no row can be left out makes the expert abstain."""
+    table, _, _ = _table(100, 0.0, 7)
+    labels = ["yes"] + ["no"] * 99
+    assert (
+        LabelExpert(LogisticRegression()).propose(
+            table.with_frame(table.frame.assign(y=labels)), np.random.default_rng(0)
+        )
+        == []
+    )

@@ -106,15 +106,14 @@ def measure(
         RANDOM: (scattered, judges.now, [], len(touched)),
     }
     return {
-        name: Arm(name, count, bench.outcome(table, held, keep=_without(len(train), left_out)))
+        name: Arm(name, count, bench.outcome(_without(table, left_out), held))
         for name, (table, held, left_out, count) in versions.items()
     }
 
 
-def _without(n: int, rows: Sequence[int]) -> NDArray[np.bool_]:
-    keep = np.ones(n, dtype=bool)
-    keep[list(rows)] = False
-    return keep
+def _without(table: Table, rows: Sequence[int]) -> Table:
+    """The table as it will be: its encoder, too, knows nothing of rows that are left out."""
+    return table.take(np.setdiff1d(np.arange(len(table)), list(rows))) if rows else table
 
 
 def _elsewhere(train: Table, accepted: Sequence[Choice], rng: np.random.Generator) -> list[int]:

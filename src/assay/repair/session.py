@@ -114,7 +114,7 @@ class Session:
         """Remember what a step that wrote no edit found."""
         made = {"step": step, **state}
         self.store.save_round(self.run.id, step, made)
-        self.records[step] = made
+        self.records[step] = self._as_made(made, None)
 
     def propose(self, step: int, proposals: Sequence[Proposal]) -> list[int]:
         """Record the proposals of a step once, however often it is run again, and return their numbers."""
