@@ -27,7 +27,7 @@ format: $(VENV)/tested
 	$(BIN)/ruff format .
 
 types: $(VENV)/tested
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 bench: $(VENV)/tested
 	$(BIN)/python -m benchmarks
