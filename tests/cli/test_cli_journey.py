@@ -83,14 +83,16 @@ def test_report(call, improved):
 
 
 def test_words(call, improved, monkeypatch):
-    """Without --json the same run is told in words, with the way back."""
+    """Without --json the same run is told in words, with the way back where anything was done."""
     database, summary = improved
-    monkeypatch.setattr(repair, "improve", lambda held, table, **given: summary)
-    answer = call("improve", database.parent / "people.csv", *LINE)
-    assert answer.code == 0, answer.err
-    assert "the file itself stays as it is" in answer.out
-    assert f"--run {summary['run']}" in answer.out
-    assert answer.err == ""
+    for accepted in (0, 3):
+        told = summary | {"accepted": accepted, "dropped_rows": 0, "extended": 0}
+        monkeypatch.setattr(repair, "improve", lambda held, table, told=told, **given: told)
+        answer = call("improve", database.parent / "people.csv", *LINE)
+        assert answer.code == 0, answer.err
+        assert "the file itself stays as it is" in answer.out
+        assert (f"--run {summary['run']}" in answer.out) is (accepted > 0)
+        assert answer.err == ""
 
 
 def test_same_parts_again(call, edited, tmp_path, monkeypatch):

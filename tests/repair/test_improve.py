@@ -71,6 +71,11 @@ def people(frame: pd.DataFrame | None = None, **roles: Any) -> Table:
     return small.table(small.dirty(small.truth()) if frame is None else frame, **roles)
 
 
+def people_now(held: Store) -> Table:
+    """Return the dirty table as it stands, without the rows that are left out, in the roles that it had."""
+    return replace(people(), frame=held.read(small.NAME))
+
+
 # What it repairs, and what it leaves alone
 
 
@@ -213,9 +218,10 @@ def test_interrupted_in_every_stage_the_run_ends_the_same(fresh):
     alone, moments = small.uninterrupted()
     stages = list(dict.fromkeys(moment.split(" / ")[0] for moment in moments))[1:]
     for stage in stages:
-        now = replace(people(), frame=fresh.read(small.NAME))
-        interrupted(fresh, now, stage, 4 if stage == stages[-1] else 1, mode="in_place")
-    small.eventful(fresh, replace(people(), frame=fresh.read(small.NAME)), Silent(), mode="in_place")
+        now = people_now(fresh)
+        interrupted(fresh, now, stage, 4 if stage == stages[-1] else 1, mode="in_place", parts=split(now))
+    now = people_now(fresh)
+    small.eventful(fresh, now, Silent(), mode="in_place", parts=split(now))
     alone.check(small.traces(fresh))
     pd.testing.assert_frame_equal(fresh.read(small.NAME, raw=True), alone.frames["repaired table"])
     fresh.revert(small.NAME, run=1)
