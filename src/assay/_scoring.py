@@ -26,6 +26,14 @@ NUMBER_SCORES = frozenset(
     | {"neg_mean_squared_log_error", "neg_root_mean_squared_log_error", "neg_mean_absolute_percentage_error"}
     | {"neg_mean_poisson_deviance", "neg_mean_gamma_deviance"}
 )
+LABEL_SCORES = frozenset(  # scores of classes that read labels only, never probabilities
+    {"accuracy", "balanced_accuracy", "matthews_corrcoef"}
+    | {
+        f"{name}{how}"
+        for name in ("f1", "precision", "recall", "jaccard")
+        for how in ("", "_macro", "_micro", "_weighted")
+    }
+)
 
 
 def check_name(score: str) -> None:
@@ -89,6 +97,15 @@ class Judge:
         if self.classes is None:
             return _scored(self.score, _Numbers(labels), self.y)
         return _scored(self.score, _widened(fitted, labels, self.X, self.classes), self.y)
+
+    def of_answers(self, labels: Labels, probabilities: Floats | None) -> float:
+        """Score of predicted `labels` (m,), with the probabilities (m, c) behind them where there are any."""
+        if not isinstance(self.score, str):
+            return float(self.score(self.y, labels))
+        if self.classes is None:
+            return _scored(self.score, _Numbers(labels), self.y)
+        wide = None if probabilities is None else _floored(probabilities)
+        return _scored(self.score, _Classes(self.classes, labels, wide), self.y)
 
     def of_constant(self, label: Any, probabilities: Floats | None = None) -> float:
         """Score of predicting `label` for every row, surely unless `probabilities` (c,) say otherwise."""

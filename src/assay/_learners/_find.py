@@ -1,0 +1,18 @@
+"""Which twin, if any, answers for a model."""
+
+from __future__ import annotations
+
+from .._problem import Problem
+from ._learner import Learner
+from ._question import Question
+
+TWINS: tuple[type[Learner], ...] = ()
+
+
+def find(problem: Problem) -> Learner | None:
+    """The twin of `problem.model`, or None where it has none."""
+    question = Question(problem)
+    for kind in TWINS:
+        if (twin := kind.twin_of(problem.model, question)) is not None:
+            return twin
+    return None
