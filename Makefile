@@ -1,13 +1,18 @@
 # make demo   the main job on the bundled census table
 # make test   lint, types, and every test, doctest and example
 # Both make .venv first, with plain venv and pip, and do it again only when pyproject.toml or the pins change.
+# make peers        the environments of pyDVL and OpenDataVal (2.3 GB), which `make bench-speed` compares with
+# make bench-speed  evaluations a second beside the peers', one script after another: about 25 minutes
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint format types bench python clean
+PEERS := .peers
+PEER_PYTHON ?= python3.11
+
+.PHONY: help demo test lint format types bench bench-speed peers python clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -32,6 +37,18 @@ types: $(VENV)/tested
 bench: $(VENV)/tested
 	$(BIN)/python -m benchmarks
 
+bench-speed: $(VENV)/tested peers
+	$(BIN)/python -m benchmarks.speed
+
+peers: $(PEERS)/pydvl/installed $(PEERS)/opendataval/installed
+
+# --no-deps: the pins are complete, and OpenDataVal's own would not install
+$(PEERS)/%/installed: requirements/peers-%.txt
+	@echo "Making $(PEERS)/$* ..."
+	@$(PEER_PYTHON) -m venv $(PEERS)/$*
+	@$(PEERS)/$*/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --requirement $<
+	@touch $@
+
 python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "Assay needs Python 3.11 or newer, but $(PYTHON) is `$(PYTHON) --version 2>&1`;" \
@@ -53,4 +70,4 @@ $(VENV)/tested: $(VENV)/installed requirements/test.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis demo
+	rm -rf $(VENV) $(PEERS) .pytest_cache .ruff_cache .hypothesis demo

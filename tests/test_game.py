@@ -110,15 +110,41 @@ def test_a_cached_game_asks_once():
     assert plain.asked == 10
 
 
-def test_orders_and_tolerances_are_remembered_apart():
-    """An order, the same order cut short, and a coalition of the same bytes never share a memory."""
+def test_prefixes_are_remembered_one_by_one():
+    """Where growing is no cheaper than asking, orders and coalitions share what is known of a prefix."""
     plain = Plain(random_game(4, 3))
     game, order = CachedGame(plain, Notebook(), b"k"), np.array([[2, 0, 3, 1]])
     whole = game.grow(order)
+    assert plain.asked == 5
     cut = game.grow(order, tolerance=1e9)
-    assert plain.asked == 5 + 2
+    game(bits_of(4)[[0, 4, 5, 13, 15]])
+    assert plain.asked == 5
+    game.grow(np.array([[2, 0, 1, 3]]))  # shares all prefixes but {0, 1, 2}
+    assert plain.asked == 6
     np.testing.assert_array_equal(whole, plain.game.grow(order))
     np.testing.assert_array_equal(cut, np.full((1, 5), plain.game.worths[0]))
+
+
+def test_orders_that_grow_are_remembered_apart():
+    """Where growing is cheaper, an order, the same one cut short, and a coalition never share a memory."""
+    table = random_game(4, 3)
+
+    class Growing(Plain):
+        incremental = True
+
+        def grow(self, orders, *, tolerance=0.0):
+            self.asked += 5
+            return table.grow(orders, tolerance=tolerance)
+
+    plain = Growing(table)
+    game, order = CachedGame(plain, Notebook(), b"k"), np.array([[2, 0, 3, 1]])
+    whole = game.grow(order)
+    cut = game.grow(order, tolerance=1e9)
+    assert plain.asked == 10
+    np.testing.assert_array_equal(whole, table.grow(order))
+    np.testing.assert_array_equal(cut, np.full((1, 5), table.worths[0]))
+    game.grow(order)
+    assert plain.asked == 10
 
 
 @pytest.mark.parametrize("worths", [np.zeros(3), np.zeros(1), np.zeros((2, 2)), np.array([0, np.nan])])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, groupby, permutations
 from math import comb
 
 import numpy as np
@@ -30,16 +30,39 @@ def semivalue(worths: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return values
 
 
+def by_size(n: int, method: str, **how: float) -> np.ndarray:
+    """The mass w[s] of joining s others, by the definitions of the papers, without logarithms."""
+    s = np.arange(n)
+    binomial = np.array([comb(n - 1, k) for k in s], float)
+    if method == "Shapley":
+        return np.full(n, 1 / n)
+    if method == "Banzhaf":
+        return binomial / 2 ** (n - 1)
+    if method == "WeightedBanzhaf":
+        return binomial * how["p"] ** s * (1 - how["p"]) ** (n - 1 - s)
+    if method == "LeaveOneOut":
+        return (s == n - 1).astype(float)
+    assert method == "BetaShapley"
+    alpha, beta = how["alpha"], how["beta"]  # the others join by p drawn from Beta(beta, alpha)
+    p, weights = np.polynomial.legendre.leggauss(60)
+    p, weights = (p + 1) / 2, weights / 2
+    density = p ** (beta - 1) * (1 - p) ** (alpha - 1)
+    mass = binomial * (p[:, None] ** s * (1 - p[:, None]) ** (n - 1 - s) * (density * weights)[:, None]).sum(
+        0
+    )
+    return mass / mass.sum()
+
+
 def shapley(worths: np.ndarray) -> np.ndarray:
     """Shapley values by enumeration."""
     n = len(worths).bit_length() - 1
-    return semivalue(worths, np.full(n, 1 / n))
+    return semivalue(worths, by_size(n, "Shapley"))
 
 
 def banzhaf(worths: np.ndarray) -> np.ndarray:
     """Banzhaf values by enumeration."""
     n = len(worths).bit_length() - 1
-    return semivalue(worths, np.array([comb(n - 1, s) for s in range(n)]) / 2 ** (n - 1))
+    return semivalue(worths, by_size(n, "Banzhaf"))
 
 
 def leave_one_out(worths: np.ndarray) -> np.ndarray:
@@ -48,10 +71,26 @@ def leave_one_out(worths: np.ndarray) -> np.ndarray:
     return np.array([worths[-1] - worths[2**n - 1 - (1 << i)] for i in range(n)])
 
 
+def owen(worths: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Owen values: the mean gain over every order in which groups stay together."""
+    n = len(worths).bit_length() - 1
+    orders = [o for o in permutations(range(n)) if len(list(groupby(groups[list(o)]))) == len(set(groups))]
+    values = np.zeros(n)
+    for order in orders:
+        bits = 0
+        for i in order:
+            values[i] += (worths[bits | 1 << i] - worths[bits]) / len(orders)
+            bits |= 1 << i
+    return values
+
+
 TRUTHS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "Shapley": shapley,
+    "BetaShapley": lambda v: semivalue(v, by_size(len(v).bit_length() - 1, "BetaShapley", alpha=4, beta=1)),
     "Banzhaf": banzhaf,
+    "WeightedBanzhaf": lambda v: semivalue(v, by_size(len(v).bit_length() - 1, "WeightedBanzhaf", p=0.8)),
     "LeaveOneOut": leave_one_out,
+    "OwenValue": shapley,  # where every row is a group of its own
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,14 +57,25 @@ def folds(problem: Problem, seed: int) -> list[Fold]:
 
 def crossfitted(
     problem: Problem, parts: Sequence[Fold], run: Callable[[Problem, int], Iterator[Valuation]]
-) -> Iterator[Valuation]:
+) -> Generator[Valuation, int | None, None]:
     """Yield the folds' estimates, put together, as they are refined in step; `run` values one fold's rows."""
     runs = []
     for number, part in enumerate(parts):
         train, valid = problem.train.take(part.rows), problem.train.take(part.judges)
         runs.append(run(replace(problem, train=train, valid=valid), number))
-    for estimates in zip(*runs, strict=False):  # a closed form ends after one
-        yield _together(problem.n, parts, estimates)
+    room = None
+    while True:
+        share = None if room is None else room // len(runs)
+        try:
+            estimates = [advance(one, share) for one in runs]
+        except StopIteration:  # a closed form ends after one
+            return
+        room = yield _together(problem.n, parts, estimates)
+
+
+def advance(estimates: Iterator[Valuation], room: int | None) -> Valuation:
+    """The next estimate; a generator is told how many evaluations there is room for, None where no matter."""
+    return estimates.send(room) if isinstance(estimates, Generator) else next(estimates)
 
 
 def _together(n: int, parts: Sequence[Fold], estimates: Sequence[Valuation]) -> Valuation:
@@ -86,5 +97,6 @@ def _together(n: int, parts: Sequence[Fold], estimates: Sequence[Valuation]) -> 
         per_valid,
         evals=sum(estimate.evals for estimate in estimates),
         draws=min(estimate.draws for estimate in estimates),
+        next_evals=sum(estimate.next_evals for estimate in estimates),
         status=Status.exact if exact else Status.running,
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Protocol, runtime_checkable
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._errors import AssayError
-from ._parallel import each, workers
+from ._seeded import AnyCoalitions, AnyOrders
 from ._types import Coalitions, Floats, Orders, Worths
 
 BLOCK = 64  # prefixes of an order are asked this many at a time, never as one (n + 1, n) mask
@@ -66,9 +65,9 @@ def prefixes(order: NDArray[np.intp], start: int, stop: int) -> Coalitions:
     return place < np.arange(start, stop)[:, None]
 
 
-def grow_by_asking(game: Game, orders: Orders, tolerance: float = 0.0) -> Worths:
+def grow_by_asking(game: Game, orders: AnyOrders, tolerance: float = 0.0) -> Worths:
     """Grow `orders` in a game that can only be asked about coalitions."""
-    n = game.n
+    n, orders = game.n, np.asarray(orders)
     worths = np.empty((len(orders), n + 1))
     whole = float(game(np.ones((1, n), bool))[0]) if tolerance > 0 and len(orders) else 0.0
     step = 1 if tolerance > 0 else BLOCK
@@ -87,6 +86,33 @@ def ordered(game: Game) -> OrderedGame:
     return game if isinstance(game, OrderedGame) else _Asked(game)
 
 
+def incremental(game: Game) -> bool:
+    """Whether `game` grows a coalition row by row for less than asking about every prefix costs."""
+    return bool(getattr(game, "incremental", False))
+
+
+def drawn(game: Game, batch: Any) -> Any:
+    """A seeded batch as `game` takes it: drawn already, unless its workers draw for themselves."""
+    return batch if getattr(game, "draws", False) else np.asarray(batch)
+
+
+def noise(game: Game) -> float:
+    """The standard error of the worth of all rows over resampled judges.
+
+    Raises
+    ------
+    AssayError
+        If the game cannot say.
+    """
+    ask: Callable[[], float] | None = getattr(game, "noise", None)
+    if ask is None:
+        raise AssayError(
+            f"tolerance='bootstrap' resamples validation rows, and {type(game).__name__} has none that it "
+            "knows of; pass a number."
+        )
+    return ask()
+
+
 @dataclass(frozen=True)
 class _Asked:
     game: Game
@@ -95,10 +121,10 @@ class _Asked:
     def n(self) -> int:
         return self.game.n
 
-    def __call__(self, coalitions: Coalitions, /) -> Worths:
-        return self.game(coalitions)
+    def __call__(self, coalitions: AnyCoalitions, /) -> Worths:
+        return self.game(np.asarray(coalitions))
 
-    def grow(self, orders: Orders, /, *, tolerance: float = 0.0) -> Worths:
+    def grow(self, orders: AnyOrders, /, *, tolerance: float = 0.0) -> Worths:
         return grow_by_asking(self.game, orders, tolerance)
 
 
@@ -141,16 +167,16 @@ class TableGame:
         """How many rows play."""
         return len(self.worths).bit_length() - 1
 
-    def __call__(self, coalitions: Coalitions, /) -> Worths:
+    def __call__(self, coalitions: AnyCoalitions, /) -> Worths:
         """Worths (batch,) of coalitions (batch, n)."""
-        return self.worths[coalitions @ (1 << np.arange(self.n))]
+        return self.worths[np.asarray(coalitions) @ (1 << np.arange(self.n))]
 
-    def grow(self, orders: Orders, /, *, tolerance: float = 0.0) -> Worths:
+    def grow(self, orders: AnyOrders, /, *, tolerance: float = 0.0) -> Worths:
         """Worths (batch, n + 1) of the prefixes of `orders`; see `OrderedGame.grow`."""
         if tolerance > 0:
             return grow_by_asking(self, orders, tolerance)
         bits = np.zeros((len(orders), self.n + 1), np.int64)
-        np.cumsum(1 << orders, axis=1, out=bits[:, 1:])
+        np.cumsum(1 << np.asarray(orders), axis=1, out=bits[:, 1:])
         return self.worths[bits]
 
 
@@ -180,13 +206,30 @@ class CachedGame:
         """How many rows play."""
         return self._game.n
 
-    def __call__(self, coalitions: Coalitions, /) -> Worths:
+    @property
+    def incremental(self) -> bool:
+        """Whether the game behind grows row by row cheaply; see `ModelGame.incremental`."""
+        return incremental(self._game)
+
+    def noise(self) -> float:
+        """The standard error of the worth of all rows; see `ModelGame.noise`."""
+        return noise(self._game)
+
+    def __call__(self, coalitions: AnyCoalitions, /) -> Worths:
         """Worths (batch,) of coalitions (batch, n)."""
+        coalitions = np.asarray(coalitions)
         keys = [self._name(b"coalition", bits.tobytes()) for bits in np.packbits(coalitions, axis=1)]
         return self._fill(keys, 1, lambda todo: self._game(coalitions[todo])[:, None])[:, 0]
 
-    def grow(self, orders: Orders, /, *, tolerance: float = 0.0) -> Worths:
-        """Worths (batch, n + 1) of the prefixes of `orders`; an order is remembered whole."""
+    def grow(self, orders: AnyOrders, /, *, tolerance: float = 0.0) -> Worths:
+        """Worths (batch, n + 1) of the prefixes of `orders`.
+
+        Where the game is `incremental` an order is remembered whole, else each of its prefixes: whatever asks
+        for the same coalition again finds it.
+        """
+        orders = np.asarray(orders)
+        if not self.incremental:
+            return grow_by_asking(self, orders, tolerance)
         how = b"order" + np.float64(tolerance).tobytes()
         keys = [self._name(how, order.tobytes()) for order in orders.astype("<i8")]
         ask = self._game.grow
@@ -217,60 +260,3 @@ class CachedGame:
     def _keep(self, keys: list[bytes], worths: Floats, rows: NDArray[np.intp]) -> None:
         if len(rows):
             self._memory.remember([keys[i] for i in rows.tolist()], worths[rows])
-
-
-@dataclass(frozen=True)
-class ParallelGame:
-    """A game asked by several processes at once; the worths are the same bits as from one.
-
-    Parameters
-    ----------
-    game : Game
-        The game; it travels to the workers, so it must pickle.
-    n_jobs : int | None
-        As in joblib: -1 is every core, None what `joblib.parallel_config` says (else 1).
-    """
-
-    game: Game
-    n_jobs: int | None = None
-
-    @property
-    def n(self) -> int:
-        """How many rows play."""
-        return self.game.n
-
-    def __call__(self, coalitions: Coalitions, /) -> Worths:
-        """Worths (batch,) of coalitions (batch, n)."""
-        share = math.ceil(len(coalitions) / (4 * workers(self.n_jobs)))
-        parts = (coalitions[i : i + share] for i in range(0, len(coalitions), share or 1))
-        return np.concatenate([np.empty(0), *self._run(_ask, ((self.game, part) for part in parts))])
-
-    def grow(self, orders: Orders, /, *, tolerance: float = 0.0) -> Worths:
-        """Worths (batch, n + 1) of the prefixes of `orders`; see `OrderedGame.grow`."""
-        jobs = workers(self.n_jobs)
-        if jobs == 1 or not 0 < len(orders) < jobs or tolerance > 0:
-            lines = self._run(_grow, ((self.game, orders[i : i + 1], tolerance) for i in range(len(orders))))
-            return np.concatenate([np.empty((0, self.n + 1)), *lines])
-        length = math.ceil((self.n + 1) * len(orders) / (4 * jobs))
-        cuts = [
-            (order, i, min(i + length, self.n + 1)) for order in orders for i in range(0, self.n + 1, length)
-        ]
-        return np.concatenate(self._run(_stretch, ((self.game, *cut) for cut in cuts))).reshape(
-            len(orders), -1
-        )
-
-    def _run(self, ask: Callable[..., Floats], tasks: Iterator[tuple[Any, ...]]) -> list[Floats]:
-        return list(each(ask, tasks, self.n_jobs))
-
-
-def _ask(game: Game, coalitions: Coalitions) -> Worths:
-    return game(coalitions)
-
-
-def _grow(game: Game, orders: Orders, tolerance: float) -> Worths:
-    return ordered(game).grow(orders, tolerance=tolerance)
-
-
-def _stretch(game: Game, order: NDArray[np.intp], start: int, stop: int) -> Worths:
-    blocks = (prefixes(order, i, min(i + BLOCK, stop)) for i in range(start, stop, BLOCK))
-    return np.concatenate([game(block) for block in blocks])

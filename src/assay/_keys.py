@@ -13,6 +13,8 @@ import sklearn
 from sklearn.base import clone
 
 from ._errors import AssayError
+from ._frozen import frozen
+from ._learners._learner import Learner
 from ._problem import Data, Problem
 from ._types import Score
 
@@ -27,11 +29,28 @@ def unset_seeds(model: Any) -> list[str]:
     )
 
 
-def game_key(problem: Problem, seed: int = 0) -> bytes:
+def twin(problem: Problem) -> Learner | None:
+    """The learner that answers for `problem.model` without refits, if there is one."""
+    if problem.train.y is None or problem.model is None or problem.valid is None or problem.valid.y is None:
+        return None
+    from ._learners._find import find  # twins bring the compiler, which is slow to load
+
+    return find(problem)
+
+
+def game_key(problem: Problem, seed: int = 0, *, refit: bool = False) -> bytes:
     """A 32-byte name for the game of refitting `problem.model`.
 
     Covers the arrays, the model's class and parameters, the score, the versions of the libraries, and `seed`
-    where the model leaves its random state to chance. Never an address or an `id`.
+    where the model leaves its random state to chance. Never an address or an `id`. Fitted steps of a pipeline
+    count by what they make of the arrays (see `ModelGame`). A model that grows row by row has another name
+    than its refits: worths may differ in their last digits.
+
+    Parameters
+    ----------
+    problem : Problem
+        What the game is of.
+    seed, refit : see `ModelGame`
 
     Raises
     ------
@@ -43,11 +62,14 @@ def game_key(problem: Problem, seed: int = 0) -> bytes:
             "memory= names a game by its model and data, but this problem brings its own game; "
             "wrap that: Problem(train, game=assay.CachedGame(game, memory, key=b'a name of your own'))."
         )
+    problem = frozen(problem)
     digest = blake2b(VERSION, digest_size=32)
     parts = [_data(problem.train), b"" if problem.valid is None else _data(problem.valid)]
     parts += [model_key(problem.model), score_key(problem.score), _versions(problem.model)]
     if problem.model is not None and unset_seeds(problem.model):
         parts.append(str(seed).encode())
+    if not refit and (learner := twin(problem)) is not None:
+        parts.append(f"twin {learner.name}".encode())
     for part in parts:
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.digest()

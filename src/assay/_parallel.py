@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from joblib import Parallel, delayed, effective_n_jobs
@@ -30,10 +32,23 @@ def each(
     if jobs == 1:
         return (function(*task) for task in tasks)
     if threads:
-        pool: Any = Parallel(n_jobs=jobs, backend="threading", return_as="generator")
-        return pool(delayed(function)(*task) for task in tasks)
-    pool = Parallel(n_jobs=jobs, return_as="generator")
+        return _by_threads(function, tasks, jobs)
+    pool: Any = Parallel(n_jobs=jobs, return_as="generator")
     return pool(delayed(_alone)(function, task) for task in tasks)
+
+
+def _by_threads(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[Any]:
+    """As joblib's threads, whose results are looked for every 10 ms only: kernels may need less than that."""
+    pool, ahead = ThreadPoolExecutor(jobs), deque[Future[Any]]()
+    try:
+        for task in tasks:
+            ahead.append(pool.submit(function, *task))
+            if len(ahead) > 2 * jobs:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _alone(function: Callable[..., Any], task: tuple[Any, ...]) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._errors import AssayError
+from ._types import Floats
 from ._valuation import Status, Valuation
 
 FLOOR = 30  # draws before a standard error, itself an estimate, may end a run
@@ -27,6 +28,13 @@ class Stop:
     stderr : float, optional
         Good enough: the largest standard error, in units of the score. It never ends a run before 30 draws:
         a rare event that was not seen yet has a sample variance of 0.
+    lowest : int, optional
+        Good enough: the rows of the `lowest` values are told apart from all others, as a set. Looking after
+        every estimate is paid for: the intervals hold at all looks at once (a confidence sequence by the
+        normal mixture of Robbins 1970, for all rows together). Not before 30 draws. Rows that are worth the
+        same are never told apart, so give another limit too.
+    confidence : float
+        The probability, at least, that `lowest` ends a run with the right rows; in 0..1.
 
     Raises
     ------
@@ -37,25 +45,51 @@ class Stop:
     evals: int | None = None
     seconds: float | None = None
     stderr: float | None = None
+    lowest: int | None = None
+    confidence: float = 0.95
 
     def __post_init__(self) -> None:
-        limits = {name: getattr(self, name) for name in ("evals", "seconds", "stderr")}
+        limits = {name: getattr(self, name) for name in ("evals", "seconds", "stderr", "lowest")}
         given = {name: limit for name, limit in limits.items() if limit is not None}
         if not given:
-            raise AssayError("Stop has no limit; give at least one of evals=, seconds=, stderr=.")
+            raise AssayError("Stop has no limit; give at least one of evals=, seconds=, stderr=, lowest=.")
         for name, limit in given.items():
             if not limit > 0:
                 raise AssayError(f"Stop.{name} is {limit!r}; it needs to be above 0.")
+        if not 0 < self.confidence < 1:
+            raise AssayError(f"Stop.confidence is {self.confidence!r}; it needs to be between 0 and 1.")
 
     def status(self, now: Valuation, *, last_evals: int, elapsed: float) -> Status:
         """What to make of the estimate `now`, whose predecessor had cost `last_evals`."""
         if now.status is Status.exact:
             return Status.exact
-        largest = np.inf if now.stderr is None or now.draws < FLOOR else now.stderr.max()
-        if self.stderr is not None and largest <= self.stderr:
-            return Status.converged
-        if self.evals is not None and 2 * now.evals - last_evals > self.evals:
+        if now.stderr is not None and now.draws >= FLOOR:
+            if self.stderr is not None and now.stderr.max() <= self.stderr:
+                return Status.converged
+            if self.lowest is not None and self._told_apart(now.values, now.stderr, now.draws):
+                return Status.ranked
+        step = now.next_evals or now.evals - last_evals
+        if self.evals is not None and now.evals + step > self.evals:
             return Status.budget
         if self.seconds is not None and elapsed >= self.seconds:
             return Status.budget
         return Status.running
+
+    def _told_apart(self, values: Floats, stderr: Floats, draws: int) -> bool:
+        assert self.lowest is not None
+        if self.lowest >= len(values):
+            return True
+        half = radius(draws, (1 - self.confidence) / len(values)) * stderr
+        ranking = np.argsort(values, kind="stable")
+        low, rest = ranking[: self.lowest], ranking[self.lowest :]
+        return bool((values + half)[low].max() < (values - half)[rest].min())
+
+
+def radius(draws: int, alpha: float) -> float:
+    """How many standard errors around a mean hold its truth at all numbers of draws at once.
+
+    The two-sided boundary of Robbins (1970): for partial sums S_t of t draws of variance 1 and any r > 0,
+    P(|S_t|**2 >= (t + r) log((t + r) / (r alpha**2)) for some t) <= alpha; r = 30 is tightest soon after the
+    first look.
+    """
+    return float(np.sqrt((draws + FLOOR) / draws * np.log((draws + FLOOR) / (FLOOR * alpha**2))))

@@ -26,6 +26,7 @@ class Status(Enum):
 
     exact = "Complete: no further evaluation would change these values."
     converged = "Every standard error is at most Stop.stderr; ask for a smaller one to go on."
+    ranked = "The lowest rows are told apart; ask for more of them, or with more confidence, to go on."
     budget = "The budget ran out: raise Stop.evals or Stop.seconds for smaller standard errors."
     running = "Still running: this is an estimate on the way."
 
@@ -49,6 +50,8 @@ class Valuation:
         Evaluations that were paid for: refits, or bags.
     draws : int
         Independent draws behind the least-sampled `stderr`; 0 where values are exact.
+    next_evals : int
+        The least that the next estimate would cost; 0 where that is as much as this one did.
     seconds : float
         Time taken.
     status : Status
@@ -77,6 +80,7 @@ class Valuation:
     ids: NDArray[Any] | None = None
     evals: int = 0
     draws: int = 0
+    next_evals: int = 0
     seconds: float = 0.0
     status: Status = Status.running
     method: str = ""

@@ -9,22 +9,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from enum import Flag, auto
-from typing import Any, ClassVar, Self, final
+from typing import Any, ClassVar, Literal, Self, final
 
 import numpy as np
 from joblib import parallel_config
 from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
-from ._crossfit import crossfitted, folds
+from ._crossfit import advance, crossfitted, folds
 from ._errors import AssayError
-from ._game import CachedGame, Game, Memory, ParallelGame
+from ._game import CachedGame, Game, Memory
+from ._group_game import GroupGame
 from ._keys import game_key
 from ._model_game import ModelGame
 from ._parallel import workers
+from ._parallel_game import ParallelGame
 from ._problem import Data, Problem
 from ._stop import Stop
-from ._types import Score
+from ._types import Labels, Score
 from ._valuation import Status, Valuation
 
 DEFAULT_STOP = Stop(evals=1000)
@@ -39,14 +41,29 @@ class Needs(Flag):
     GAME = auto()  # a game, or labels, rows that judge and a model to make one of
 
 
+class Axioms(Flag):
+    """What the values of a method obey, whatever the game; `tests/laws` holds every claim."""
+
+    NONE = 0
+    EFFICIENCY = auto()  # values sum to worth(all) - worth(none), in every estimate
+    SYMMETRY = auto()  # rows that add the same to every coalition are worth the same
+    NULL_PLAYER = auto()  # a row that adds nothing to any coalition is worth 0
+    ADDITIVITY = auto()  # the values of a sum of games are the sums of their values
+    SEMIVALUE = SYMMETRY | NULL_PLAYER | ADDITIVITY
+
+
 class Valuer(BaseEstimator, ABC):
     """Abstract: a subclass is one method of valuing rows; dataclass fields plus `estimates`, and final."""
 
     needs: ClassVar[Needs] = Needs.NOTHING
+    axioms: ClassVar[Axioms] = Axioms.NONE
 
     @abstractmethod
     def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
         """Yield ever better valuations of `problem`; an exact method yields one, with `Status.exact`.
+
+        A generator is sent, at each `yield`, how many evaluations `Stop` has room for (None: no matter); it
+        may ask for no more, and say in `next_evals` what the next estimate would cost at least.
 
         Pure: reads `problem` and the method's own fields, draws only from `rng`. What the method `needs` is
         there: `problem.valid` and `problem.game` are filled in where they are asked for.
@@ -93,6 +110,7 @@ def value(
     progress: bool = True,
     on_estimate: Callable[[Valuation], None] | None = None,
     memory: Memory | None = None,
+    players: Literal["rows", "groups"] = "rows",
 ) -> Valuation:
     """What each training row of `problem` is worth.
 
@@ -117,6 +135,9 @@ def value(
         Called with each estimate on the way.
     memory : Memory, optional
         Keeps the worths of coalitions, so that the same call after an interrupt carries on where it stopped.
+    players : "rows" | "groups"
+        Who is valued: each row, or each of `problem.train.groups` (owners, sources, annotators) with all of
+        its rows; `Valuation.ids` are then the groups, sorted. For methods that ask a game.
 
     Returns
     -------
@@ -136,30 +157,39 @@ def value(
     >>> valuation.status.name
     'exact'
     """
-    chosen, why = _resolve(problem, method)
+    chosen, why = resolve(problem, method)
     crossfit = check_needs(problem, chosen)
+    ids = problem.train.ids if players == "rows" else _check_groups(problem, chosen, players, crossfit)
     name = type(chosen).__name__
     parts = folds(problem, seed) if crossfit else []
 
     def run(part: Problem, number: int | None) -> Iterator[Valuation]:
-        ready = _with_game(part, chosen, seed, n_jobs, memory)
+        ready = with_game(part, chosen, seed, n_jobs, memory)
+        if players == "groups":
+            ready = Problem(
+                Data(np.zeros((len(ids), 1)), ids=ids), game=GroupGame(ready.game, part.train.groups)
+            )
         return chosen.estimates(ready, np.random.default_rng(seed if number is None else [seed, number]))
 
     estimates = crossfitted(problem, parts, run) if crossfit else run(problem, None)
     label = f"{name}, cross-fitted in {len(parts)} folds" if crossfit else name
-    start, last = time.perf_counter(), 0
+    start, last, room = time.perf_counter(), 0, None
     with _same_bits(n_jobs), _bar(label, stop, progress) as report:
-        for now in estimates:
+        while True:
+            try:
+                now = advance(estimates, room)
+            except StopIteration:
+                raise RuntimeError(f"{name}.estimates ended before `stop` was reached.") from None
             elapsed = time.perf_counter() - start
             status = stop.status(now, last_evals=last, elapsed=elapsed)
-            now = replace(now, ids=problem.train.ids, seconds=elapsed, status=status, method=label, why=why)
+            now = replace(now, ids=ids, seconds=elapsed, status=status, method=label, why=why)
             last = now.evals
+            room = None if stop.evals is None else stop.evals - now.evals
             report(now.evals)
             if on_estimate is not None:
                 on_estimate(now)
             if status is not Status.running:
                 return now
-    raise RuntimeError(f"{name}.estimates ended before `stop` was reached.")
 
 
 def check_needs(problem: Problem, method: Valuer) -> bool:
@@ -186,7 +216,8 @@ def check_needs(problem: Problem, method: Valuer) -> bool:
     return judged and p.valid is None
 
 
-def _resolve(problem: Problem, method: Valuer | str) -> tuple[Valuer, str]:
+def resolve(problem: Problem, method: Valuer | str) -> tuple[Valuer, str]:
+    """The method itself, and why it was chosen where it was chosen automatically."""
     if isinstance(method, Valuer):
         return method, ""
     from .methods import by_name, choose
@@ -196,9 +227,25 @@ def _resolve(problem: Problem, method: Valuer | str) -> tuple[Valuer, str]:
     raise AssayError(f"The method is {method!r}; pass a method such as assay.KNNShapley(), or its name.")
 
 
-def _with_game(
+def _check_groups(problem: Problem, method: Valuer, players: str, crossfit: bool) -> Labels:
+    """The names of the groups, sorted as `GroupGame` sorts them."""
+    name = type(method).__name__
+    if players != "groups":
+        raise AssayError(f"players is {players!r}; choose 'rows' or 'groups'.")
+    if problem.train.groups is None:
+        raise AssayError("players='groups' needs groups; pass assay.Data(X, y, groups=owner_of_each_row).")
+    if method.needs is not Needs.GAME:
+        raise AssayError(f"players='groups' needs a method that asks a game, such as 'Shapley', not {name}.")
+    if crossfit:
+        raise AssayError("players='groups' needs rows that judge; pass Problem(valid=assay.Data(X, y)).")
+    names = np.unique(problem.train.groups)
+    return names if names.dtype.kind in "iuU" else names.astype(str)
+
+
+def with_game(
     problem: Problem, method: Valuer, seed: int, n_jobs: int | None, memory: Memory | None
 ) -> Problem:
+    """`problem` with the game that `method` asks: refits of its model, in parallel and remembered."""
     if Needs.GAME not in method.needs or problem.game is not None:
         if Needs.GAME in method.needs and memory is not None:
             game_key(problem)  # refuses: only its owner can name such a game

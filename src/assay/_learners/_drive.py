@@ -43,18 +43,19 @@ def grow(learner: Learner, orders: Orders, tolerance: float = 0.0) -> Worths:
 
 def ask(learner: Learner, coalitions: Coalitions) -> Worths:
     """Worths (batch,) of `coalitions` (batch, n)."""
-    worths = np.empty(len(coalitions))
-    for i, coalition in enumerate(coalitions):
-        rows = np.flatnonzero(coalition)
-        worths[i] = _fitted(learner, rows) if len(rows) else learner.question.guess
+    question = learner.question
+    counts, totals = _tally_of_coalitions(question, coalitions)
+    worths = np.full(len(coalitions), question.guess)
+    some, odd = coalitions.any(axis=1), _constant(learner, counts)
+    for i in np.flatnonzero(some & odd):
+        worths[i] = _worth_of_constant(question, counts[i], totals[i])
+    plain = np.flatnonzero(some & ~odd)
+    block = max(1, ANSWER_BYTES // (8 * len(question.V) * question.width))
+    for start in range(0, len(plain), block):
+        asked = plain[start : start + block]
+        answers = np.array([learner.fit(np.flatnonzero(coalitions[i])) for i in asked])
+        worths[asked] = score(question, answers)
     return worths
-
-
-def _fitted(learner: Learner, rows: Positions) -> float:
-    counts, total = _tally(learner.question, rows)
-    if _constant(learner, counts[-1:])[0]:
-        return _worth_of_constant(learner.question, counts[-1], total[-1])
-    return float(score(learner.question, learner.fit(rows)[None])[0])
 
 
 class _Seen:
@@ -77,6 +78,13 @@ def _tally(question: Question, rows: Positions) -> tuple[NDArray[np.intp], Float
     if question.classes is None:
         return np.arange(1, len(rows) + 1)[:, None], np.cumsum(labels)
     return np.cumsum(labels[:, None] == np.arange(question.width), axis=0), np.zeros(len(rows))
+
+
+def _tally_of_coalitions(question: Question, coalitions: Coalitions) -> tuple[NDArray[np.intp], Floats]:
+    if question.classes is None:
+        return coalitions.sum(axis=1)[:, None], coalitions @ question.y
+    counts = [coalitions[:, question.y == k].sum(axis=1) for k in range(question.width)]
+    return np.stack(counts, axis=1), np.zeros(len(coalitions))
 
 
 def _constant(learner: Learner, counts: NDArray[np.intp]) -> NDArray[np.bool_]:

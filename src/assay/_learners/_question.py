@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,12 +52,12 @@ class Question:
         return 1 if self.classes is None else len(self.classes)
 
     @cached_property
-    def y(self) -> NDArray[np.generic]:
+    def y(self) -> NDArray[Any]:
         """Labels of the training rows, (n,): places in `classes` (intp), or floats."""
         return self._coded(self.problem.train.y)
 
     @cached_property
-    def t(self) -> NDArray[np.generic]:
+    def t(self) -> NDArray[Any]:
         """Labels of the validation rows, (m,): places in `classes` (intp), or floats."""
         assert self.problem.valid is not None
         return self._coded(self.problem.valid.y)
@@ -89,7 +90,7 @@ class Question:
         assert self.classes is not None
         return np.array([self.judge.of_constant(label) for label in self.classes])
 
-    def _coded(self, y: NDArray[np.generic] | None) -> NDArray[np.generic]:
+    def _coded(self, y: NDArray[Any] | None) -> NDArray[Any]:
         assert y is not None
         if self.classes is None:
             return np.ascontiguousarray(y, dtype=float)

@@ -35,10 +35,11 @@ def _accuracy(answers, t):
     for j in range(k):
         hits = 0
         for i in range(m):
-            best = 0
+            top, best = answers[j, i, 0], 0
             for a in range(1, c):
-                if answers[j, i, a] > answers[j, i, best]:
-                    best = a
+                better = answers[j, i, a] > top
+                top = answers[j, i, a] if better else top
+                best = a if better else best
             hits += best == t[i]
         worths[j] = hits / m
     return worths

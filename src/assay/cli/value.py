@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,7 @@ EXAMPLES = (
     "assay value people.csv --target income --key id",
     "assay value people.csv --target income --key id --method Shapley --seconds 60 --db worths.duckdb",
     "assay value people.parquet --target income --key id --output values.parquet",
+    "assay value people.csv --target income --key id --method Shapley --stderr 0.01 --forecast",
 )
 
 
@@ -43,7 +45,7 @@ def value(
     evals: Annotated[
         int | None,
         typer.Option(
-            "--evals", min=1, help="Stop after this many model fits. Default: 1000.", show_default=False
+            "--evals", min=1, help="Stop after this many evaluations. Default: 1000.", show_default=False
         ),
     ] = None,
     seconds: Annotated[
@@ -54,6 +56,21 @@ def value(
         typer.Option("--stderr", help="Stop when every standard error is below this.", show_default=False),
     ] = None,
     lowest: Annotated[int, typer.Option("--lowest", min=1, help="How many of the worst rows to print.")] = 10,
+    ranked: Annotated[
+        bool,
+        typer.Option("--ranked", help="Stop when the rows of lowest value are told apart from all others."),
+    ] = False,
+    by_group: Annotated[
+        bool,
+        typer.Option("--by-group", help="Value each --group with all of its rows; needs --part to judge."),
+    ] = False,
+    forecast: Annotated[
+        bool, typer.Option("--forecast", help="Say what it would cost, from a short pilot, and stop.")
+    ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", help="Processes that refit the model; -1 is every core.", show_default=False),
+    ] = None,
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", help="Write all values here, .parquet or .csv.", show_default=False),
@@ -79,6 +96,7 @@ def value(
     import numpy as np
 
     from .. import store, tables
+    from .._plan import plan
     from .._valuer import value as value_rows
     from . import _model as models
 
@@ -99,11 +117,18 @@ def value(
     scorer = models.score(score, found.target_kind)
     parts = tables.split(found) if found.roles.part else np.full(len(found), "train", dtype=object)
     problem = tables.to_problem(found, parts, model=estimator, score=scorer)
-    stop = _stop(evals, seconds, stderr)
+    stop = _stop(evals, seconds, stderr, lowest if ranked else None)
+    if by_group and (problem.train.groups is None or problem.valid is None):
+        raise AssayError("--by-group needs --group, and --part with rows `value` that judge.")
+    if forecast:
+        expected = plan(problem, method, stop=stop, seed=seed, n_jobs=jobs)
+        document(asdict(expected)) if json else say(str(expected))
+        return
     kept: Any = store.open(db) if db else nullcontext()
     with kept as memory:
         shows = not (quiet or json)
-        valuation = value_rows(problem, method, stop=stop, seed=seed, progress=shows, memory=memory)
+        how = {"seed": seed, "n_jobs": jobs, "progress": shows, "memory": memory}
+        valuation = value_rows(problem, method, stop=stop, players="groups" if by_group else "rows", **how)
     frame = valuation.to_frame().reset_index()
     if output:
         _write(frame, output)
@@ -115,14 +140,12 @@ def value(
         say(f"All {shown(len(frame))} values are in {output}.")
 
 
-def _stop(evals: int | None, seconds: float | None, stderr: float | None) -> Any:
+def _stop(evals: int | None, seconds: float | None, stderr: float | None, lowest: int | None) -> Any:
     from .._valuer import DEFAULT_STOP, Stop
 
-    return (
-        DEFAULT_STOP
-        if evals is seconds is stderr is None
-        else Stop(evals=evals, seconds=seconds, stderr=stderr)
-    )
+    if evals is seconds is stderr is lowest is None:
+        return DEFAULT_STOP
+    return Stop(evals=evals, seconds=seconds, stderr=stderr, lowest=lowest)
 
 
 def _facts(valuation: Any) -> dict[str, Any]:

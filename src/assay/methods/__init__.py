@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from inspect import isabstract
 
 from .._errors import AssayError
 from .._valuer import Valuer
@@ -11,13 +12,16 @@ from .bagging.data_oob import DataOOB as DataOOB
 from .control.random import Random as Random
 from .neighbors.knn_shapley import KNNShapley as KNNShapley
 from .semivalue.banzhaf import Banzhaf as Banzhaf
+from .semivalue.beta import BetaShapley as BetaShapley
 from .semivalue.loo import LeaveOneOut as LeaveOneOut
+from .semivalue.owen_value import OwenValue as OwenValue
 from .semivalue.shapley import Shapley as Shapley
+from .semivalue.weighted_banzhaf import WeightedBanzhaf as WeightedBanzhaf
 
 REGISTRY: dict[str, type[Valuer]] = {
     name: thing
     for name, thing in sorted(globals().items())
-    if isinstance(thing, type) and issubclass(thing, Valuer) and thing is not Valuer
+    if isinstance(thing, type) and issubclass(thing, Valuer) and not isabstract(thing)
 }
 
 

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 
 from ..._problem import Problem
-from ..._types import Coalitions, Floats, Worths
+from ..._types import Floats
 from ..._valuation import Valuation
-from ..._valuer import Needs, Valuer
-from ._spread import Range, variance
-
-BATCH = 64
+from ._family import FEW_ROWS, Semivalue, check_design, sample
+from ._weights import banzhaf
 
 
 @final
 @dataclass(eq=False, kw_only=True)
-class Banzhaf(Valuer):
+class Banzhaf(Semivalue):
     """What a row adds to a coalition of the others drawn by fair coins; the semivalue most robust to noise.
 
-    Maximum sample reuse: every coalition informs every row, as the mean worth of coalitions with the row less
-    that of coalitions without it. Standard errors are those of a difference of two means, with a prior from
-    the range of the worths that vanishes as the draws grow (see `_spread`).
+    Parameters
+    ----------
+    design : str
+        As in `Shapley`, or "coins": coalitions by fair coins, each of which informs every row (maximum sample
+        reuse). "auto" takes coins, and stratified coalitions up to 16 rows.
 
     Source: Wang and Jia (2023), "Data Banzhaf: A Robust Data Valuation Framework for Machine Learning".
 
@@ -33,39 +33,23 @@ class Banzhaf(Valuer):
     >>> import numpy as np
     >>> from assay import Banzhaf, Data, Problem, Stop, TableGame, value
     >>> game = TableGame(np.array([0.0, 1.0, 2.0, 3.0]))
-    >>> valuation = value(Problem(Data([[0.0], [1.0]]), game=game), Banzhaf(), stop=Stop(stderr=0.02))
+    >>> problem = Problem(Data([[0.0], [1.0]]), game=game)
+    >>> valuation = value(problem, Banzhaf(design="coins"), stop=Stop(stderr=0.02))
     >>> valuation.status.name
     'converged'
     """
 
-    needs: ClassVar[Needs] = Needs.GAME
+    design: str = "auto"
+
+    def __post_init__(self) -> None:
+        check_design(self)
+
+    def log_mass(self, n: int) -> Floats:
+        """The size of the coalition that is joined is binomial."""
+        return banzhaf(n, 0.5)
 
     def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
-        """Yield an estimate after every batch of coalitions, once each row was seen in and out of two."""
-        game, span = problem.game, Range()
-        assert game is not None
-        ends = game(np.array([[False], [True]]).repeat(game.n, axis=1))  # what none and all are worth
-        span.see(ends)
-        centre = ends.mean()  # sums of squares about a typical worth keep their digits
-        sums, evals = np.zeros((2, 3, game.n)), len(ends)
-        while True:
-            coalitions = rng.random((BATCH, game.n)) < 0.5
-            worths = game(coalitions)
-            evals += len(worths)
-            width = span.see(worths)
-            sums[0] += _moments(~coalitions, worths - centre)
-            sums[1] += _moments(coalitions, worths - centre)
-            count, total, squares = sums.swapaxes(0, 1)
-            if count.min() < 2:
-                continue
-            means = total / count
-            each = variance(np.maximum(squares - total * means, 0), count, width**2 / 4)
-            stderr = np.sqrt((each / count).sum(axis=0))
-            draws = int(count.min())
-            yield Valuation(means[1] - means[0], stderr, evals=evals, draws=draws)
-
-
-def _moments(member: Coalitions, worths: Worths) -> Floats:
-    """Count, sum and sum of squares of worths for each row's coalitions, (3, n); the same bits everywhere."""
-    powers = np.stack([np.ones_like(worths), worths, worths**2])
-    return np.where(member, powers[:, :, None], 0.0).sum(axis=1)
+        """Yield an estimate after every batch of evaluations."""
+        assert problem.game is not None
+        usual = "coins"
+        return sample([self], usual if self.design == "auto" else self.design, problem, rng)

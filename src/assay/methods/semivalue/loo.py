@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 
 from ..._game import BLOCK
 from ..._problem import Problem
+from ..._types import Floats
 from ..._valuation import Status, Valuation
-from ..._valuer import Needs, Valuer
+from ._family import Semivalue
 
 
 @final
 @dataclass(eq=False, kw_only=True)
-class LeaveOneOut(Valuer):
+class LeaveOneOut(Semivalue):
     """What all rows lose without this one; exact, n + 1 evaluations.
 
     Source: Cook (1977), "Detection of Influential Observation in Linear Regression".
@@ -30,7 +31,9 @@ class LeaveOneOut(Valuer):
     array([3., 4.])
     """
 
-    needs: ClassVar[Needs] = Needs.GAME
+    def log_mass(self, n: int) -> Floats:
+        """All others are there."""
+        return np.append(np.full(n - 1, -np.inf), 0.0)
 
     def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
         """Yield the exact values once."""

@@ -4,35 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
 from ..._errors import AssayError
-from ..._game import ordered
+from ..._game import noise
 from ..._problem import Problem
-from ..._types import Worths
+from ..._types import Floats
 from ..._valuation import Valuation
-from ..._valuer import Needs, Valuer
-from ._spread import Range, variance
-
-BATCH_EVALS = 500  # a batch of permutations costs about this, so that estimates come often
-MOST_ORDERS = 16
+from ..._valuer import Axioms
+from ._family import Semivalue, best_design, check_design, sample
+from ._weights import shapley
 
 
 @final
 @dataclass(eq=False, kw_only=True)
-class Shapley(Valuer):
+class Shapley(Semivalue):
     """What a row adds on average when all rows join in random order; values sum to worth(all) - worth(none).
 
-    Every permutation costs n + 1 evaluations. Standard errors come from the spread over permutations,
-    together with a prior that vanishes as they grow (see `_spread`).
+    Standard errors come from the spread over draws, together with a prior that vanishes as they grow (see
+    `_spread`).
 
     Parameters
     ----------
-    tolerance : float
-        Cut a permutation short where the worth is this close to that of all rows, in units of the score; what
-        joins later counts as adding nothing. 0 never cuts: values are then unbiased.
+    design : str
+        How coalitions are sampled. "permutations": whole orders, n + 1 evaluations each; "antithetic": each
+        with its reverse; "stratified": coalitions of every size in the best proportion, with their
+        complements and without repetition, less what a fitted surrogate explains, exact once all 2**n are
+        known; "owen": coalitions by evenly drawn inclusion probabilities; "exact": all 2**n. "auto" takes
+        antithetic orders where the game grows row by row, stratified coalitions elsewhere (permutations
+        beyond 2,000 rows).
+    tolerance : float | "bootstrap"
+        For permutations: cut one short where the worth is this close to that of all rows, in units of the
+        score; what joins later counts as adding nothing, a bias that standard errors do not show.
+        "bootstrap" takes the standard error of the worth of all rows over resampled validation rows. 0 never
+        cuts.
 
     Source: Ghorbani and Zou (2019), "Data Shapley: Equitable Valuation of Data for Machine Learning",
     Algorithm 1; permutations after Castro, Gomez and Tejada (2009).
@@ -42,47 +49,39 @@ class Shapley(Valuer):
     >>> import numpy as np
     >>> from assay import Data, Problem, Shapley, Stop, TableGame, value
     >>> game = TableGame(np.array([0.0, 1.0, 2.0, 5.0]))
-    >>> valuation = value(Problem(Data([[0.0], [1.0]]), game=game), Shapley(), stop=Stop(evals=300))
-    >>> float(valuation.values.sum().round(6)), valuation.status.name
-    (5.0, 'budget')
+    >>> problem = Problem(Data([[0.0], [1.0]]), game=game)
+    >>> value(problem, Shapley(design="exact")).values
+    array([2., 3.])
     """
 
-    tolerance: float = 0.0
-    needs: ClassVar[Needs] = Needs.GAME
+    axioms: ClassVar[Axioms] = Axioms.SEMIVALUE | Axioms.EFFICIENCY
+    design: str = "auto"
+    tolerance: float | Literal["bootstrap"] = 0.0
 
     def __post_init__(self) -> None:
-        if not self.tolerance >= 0:
-            raise AssayError(f"Shapley.tolerance is {self.tolerance!r}; it needs to be at least 0.")
+        check_design(self)
+        number = isinstance(self.tolerance, (int, float)) and self.tolerance >= 0
+        if not number and self.tolerance != "bootstrap":
+            raise AssayError(
+                f"Shapley.tolerance is {self.tolerance!r}; it needs to be at least 0, or 'bootstrap'."
+            )
+        if self.tolerance and self.design not in ("auto", "permutations", "antithetic"):
+            raise AssayError(
+                f"Shapley.tolerance cuts permutations, but design is {self.design!r}; "
+                "pass design='permutations', or tolerance=0."
+            )
+
+    def log_mass(self, n: int) -> Floats:
+        """Every size of the coalition that is joined has the same probability."""
+        return shapley(n)
 
     def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
-        """Yield an estimate after every batch of permutations; the batch depends on n alone."""
-        assert problem.game is not None
-        game, span = ordered(problem.game), Range()
-        n, draws, evals = game.n, 0, 0
-        batch = max(2, min(MOST_ORDERS, BATCH_EVALS // (n + 1)))
-        mean, spread = np.zeros(n), np.zeros(n)
-        while True:
-            orders = np.array([rng.permutation(n) for _ in range(batch)])
-            worths = game.grow(orders, tolerance=self.tolerance)
-            evals += _asked(worths, self.tolerance)
-            width = span.see(worths)
-            for order, line in zip(orders, worths, strict=True):
-                added = np.empty(n)
-                added[order] = np.diff(line)
-                draws += 1
-                change = added - mean
-                mean = mean + change / draws
-                spread = spread + change * (added - mean)
-            # knowing nothing of a row, it varies as all rows and draws together do
-            overall = spread.mean() / draws + mean.var()
-            each = variance(spread, draws, max(float(overall), (width / n) ** 2))
-            yield Valuation(mean, np.sqrt(each / draws), evals=evals, draws=draws)
-
-
-def _asked(worths: Worths, tolerance: float) -> int:
-    """Evaluations behind `worths`: after a cut, a line repeats its last worth."""
-    if tolerance == 0:
-        return worths.size
-    changes = np.diff(worths, axis=1) != 0
-    last = np.where(changes.any(axis=1), changes.shape[1] - changes[:, ::-1].argmax(axis=1), 0)
-    return int((last + 1).sum()) + 1
+        """Yield an estimate after every batch of evaluations."""
+        game = problem.game
+        assert game is not None
+        if not self.tolerance:
+            design = best_design(game) if self.design == "auto" else self.design
+            return sample([self], design, problem, rng)
+        design = "permutations" if self.design == "auto" else self.design
+        tolerance = noise(game) if self.tolerance == "bootstrap" else float(self.tolerance)
+        return sample([self], design, problem, rng, tolerance=tolerance)

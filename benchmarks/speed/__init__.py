@@ -1,0 +1,1 @@
+"""How fast: evaluations a second beside the peers', who run in the same invocation on the same arrays."""

@@ -1,0 +1,81 @@
+"""What Assay adds to an arbitrary estimator: `python -m benchmarks.speed.overhead [EVALS]`.
+
+A decision tree of depth 4, which has no twin, on breast cancer (200 rows judged by 200), whole permutations, one job
+on every side. EVALS (4,000) evaluations a side, three rounds in turn; rates are each side's best. The share is of the
+wall time of `value`, read by a tree that times its own `fit` and `predict`.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from sklearn.tree import DecisionTreeClassifier
+
+from assay import Shapley, Stop, value
+
+from ..peers._models import MODELS
+from ._data import breast_cancer, problem
+from ._sides import Run, bare, ours, peers
+from ._tables import facts, show, times, verdict
+
+SHARE_BAR, RATE_BAR, ROUNDS = 0.95, 1.3, 3
+
+
+class TimedTree(DecisionTreeClassifier):
+    """A tree that adds up the seconds of its `fit` and `predict`, in every clone."""
+
+    spent = 0.0
+
+    def fit(self, X, y, sample_weight=None, check_input=True):
+        """Fit, on the clock."""
+        start = time.perf_counter()
+        fitted = super().fit(X, y, sample_weight, check_input)
+        TimedTree.spent += time.perf_counter() - start
+        return fitted
+
+    def predict(self, X, check_input=True):
+        """Predict, on the clock."""
+        start = time.perf_counter()
+        labels = super().predict(X, check_input)
+        TimedTree.spent += time.perf_counter() - start
+        return labels
+
+
+def main() -> None:
+    """Print the tables."""
+    evals = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
+    facts()
+    parts = breast_cancer()
+    asked = problem(parts, MODELS["tree"])
+    orders = max(2, evals // asked.n)
+    rounds: dict[str, list[Run]] = {"bare clone-fit-score": [], "pyDVL, 1 job": [], "ours, 1 job": []}
+    with peers(*parts) as others:
+        for _ in range(ROUNDS):
+            rounds["bare clone-fit-score"].append(bare(asked, orders))
+            theirs = others.run("pydvl", method="shapley", model="tree", batches=orders, n_jobs=1)
+            rounds["pyDVL, 1 job"].append(theirs)
+            rounds["ours, 1 job"].append(
+                ours(asked, Shapley(design="permutations"), evals, n_jobs=1, whole=True)
+            )
+    best = {name: max(runs, key=lambda run: run.rate) for name, runs in rounds.items()}
+    found, rows = best["ours, 1 job"], []
+    for name, run in best.items():
+        ratio = found.rate / run.rate
+        judged = verdict(ratio, RATE_BAR) if name.startswith("pyDVL") else ""
+        rows.append([name, f"{run.evals:,}", f"{run.seconds:.2f}", f"{run.rate:,.0f}", times(ratio), judged])
+    show("A tree of depth 4", ("who", "evaluations", "seconds", "evaluations/s", "ours is", ""), rows)
+    timed = MODELS["tree"].get_params()
+    share = max(_share(problem(parts, TimedTree(**timed)), evals) for _ in range(ROUNDS))
+    print(f"\nOf our time inside the model's fit and predict: {share:.1%}, {verdict(share, SHARE_BAR)}")
+
+
+def _share(asked, evals: int) -> float:
+    value(asked, Shapley(design="permutations"), stop=Stop(evals=1), n_jobs=1, progress=False)
+    TimedTree.spent, start = 0.0, time.perf_counter()
+    value(asked, Shapley(design="permutations"), stop=Stop(evals=evals), n_jobs=1, progress=False)
+    return TimedTree.spent / (time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    main()

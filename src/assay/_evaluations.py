@@ -1,0 +1,215 @@
+"""Evaluations: coalitions and what they are worth, asked for once and read as every semivalue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ._errors import AssayError
+from ._game import Game, Memory, ordered
+from ._problem import Problem
+from ._stop import Stop
+from ._types import Coalitions, Labels, Orders, Worths
+from ._valuation import Status, Valuation
+from ._valuer import DEFAULT_STOP, Needs, Valuer, check_needs, value, with_game
+from .methods.semivalue import Semivalue, best_design, check_pair, draws_of, read, sampled
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluations:
+    """What was asked of a game, and what it answered; see `evaluate`.
+
+    Parameters
+    ----------
+    rows : array of shape (m, n)
+        Coalitions (bool), or orders (whole numbers): each line a permutation of the rows.
+    worths : array of shape (m,), or (m, n + 1)
+        Of the coalitions, or of the prefixes of the orders.
+    design : str
+        How they were drawn; see `Shapley`.
+    ids : array of shape (n,)
+        The keys of the rows.
+    evals : int
+        Evaluations that were paid for.
+    """
+
+    rows: Coalitions | Orders
+    worths: Worths
+    design: str
+    ids: Labels
+    evals: int
+
+    def __post_init__(self) -> None:
+        m, n = np.shape(self.rows)
+        expected = (m,) if self.rows.dtype == bool else (m, n + 1)
+        if self.worths.shape != expected or len(self.ids) != n:
+            raise AssayError(
+                f"Evaluations.rows has shape {(m, n)}, so worths needs {expected} and ids ({n},); "
+                f"they have {self.worths.shape} and {np.shape(self.ids)}."
+            )
+
+    def save(self, path: str | Path) -> None:
+        """Write a NumPy file (.npz); coalitions take a bit a row."""
+        packed = np.packbits(self.rows, axis=1) if self.rows.dtype == bool else self.rows
+        facts = {"design": self.design, "ids": self.ids, "evals": self.evals}
+        with Path(path).open("wb") as file:
+            np.savez(file, rows=packed, worths=self.worths, **facts)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Evaluations:
+        """Read what `save` wrote, to the same bits.
+
+        Raises
+        ------
+        AssayError
+            If there is no such file, or it holds no evaluations.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as kept:
+                ids, rows = kept["ids"], kept["rows"]
+                if kept["worths"].ndim == 1:
+                    rows = np.unpackbits(rows, axis=1, count=len(ids)).astype(bool)
+                return cls(rows, kept["worths"], str(kept["design"]), ids, int(kept["evals"]))
+        except (OSError, KeyError, ValueError) as error:
+            raise AssayError(f"{str(path)!r} holds no evaluations that can be read: {error}.") from error
+
+
+def evaluate(
+    problem: Problem,
+    methods: Sequence[Semivalue],
+    *,
+    design: str = "auto",
+    stop: Stop = DEFAULT_STOP,
+    seed: int = 0,
+    n_jobs: int | None = None,
+    progress: bool = True,
+    memory: Memory | None = None,
+) -> Evaluations:
+    """Ask a game for coalitions that inform all of `methods` at once; `values_of` reads them.
+
+    Parameters
+    ----------
+    problem : Problem
+        With a game, or rows that judge and a model: evaluations are not cross-fitted.
+    methods : sequence of semivalues
+        What will be read; "stratified" then asks for sizes in the proportion that serves all of them.
+    design : str
+        See `Shapley`; "auto" as there.
+    stop, seed, n_jobs, progress, memory : see `value`
+        `Stop.stderr` and `Stop.lowest` look at the first method. With a store as `memory` the worths are kept
+        there: the same call again asks for nothing.
+
+    Returns
+    -------
+    Evaluations
+        m n bits, or 8 m n bytes of orders.
+
+    Raises
+    ------
+    AssayError
+        If no method is given, one of them is not a semivalue, or a design hardly ever reads one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from assay import Banzhaf, Data, Problem, Shapley, TableGame
+    >>> problem = Problem(Data([[0.0], [1.0]]), game=TableGame(np.array([0.0, 1.0, 2.0, 5.0])))
+    >>> evaluations = evaluate(problem, [Shapley(), Banzhaf()], design="stratified")
+    >>> [valuation.values.tolist() for valuation in values_of(evaluations, [Shapley(), Banzhaf()])]
+    [[2.0, 3.0], [2.0, 3.0]]
+    """
+    _check_methods(methods)
+    if check_needs(problem, methods[0]):
+        raise AssayError("evaluate needs rows that judge; pass Problem(valid=assay.Data(X, y)).")
+    ready = with_game(problem, methods[0], seed, n_jobs, memory)
+    assert ready.game is not None
+    recorded = _Recorder(ready.game)
+    plan = _Together(methods=tuple(methods), design=best_design(ready.game) if design == "auto" else design)
+    valuation = value(
+        replace(problem, game=recorded), plan, stop=stop, seed=seed, n_jobs=n_jobs, progress=progress
+    )
+    rows, worths = (np.concatenate(parts) for parts in zip(*recorded.asked, strict=True))
+    return Evaluations(rows, worths, plan.design, problem.train.ids, valuation.evals)
+
+
+def values_of(evaluations: Evaluations, methods: Sequence[Semivalue]) -> list[Valuation]:
+    """Read the same evaluations as each of `methods`; nothing is asked for.
+
+    Raises
+    ------
+    AssayError
+        If a method weighs sizes of coalitions that were hardly ever asked for; it names a better design.
+    """
+    _check_methods(methods)
+    e = evaluations
+    n = e.rows.shape[1]
+    masses = [method.log_mass(n) for method in methods]
+    if e.rows.dtype != bool:
+        for method, mass in zip(methods, masses, strict=True):
+            check_pair(type(method).__name__, e.design, mass)
+        lines = 2 if e.design == "antithetic" else 1
+        found = [draws_of(mass, lines).absorb(e.rows, e.worths) for mass in masses]
+    else:
+        found = read(e.rows, e.worths, masses, [type(method).__name__ for method in methods])
+    return [
+        replace(
+            now,
+            ids=e.ids,
+            evals=e.evals,
+            method=type(method).__name__,
+            status=Status.budget if now.status is Status.running else now.status,
+        )
+        for method, now in zip(methods, found, strict=True)
+    ]
+
+
+def _check_methods(methods: Sequence[Any]) -> None:
+    wrong = [type(method).__name__ for method in methods if not isinstance(method, Semivalue)]
+    if wrong or not len(methods):
+        raise AssayError(
+            f"methods holds {', '.join(wrong) or 'nothing'}; pass a list of semivalues, such as "
+            "[assay.Shapley(), assay.Banzhaf()]."
+        )
+
+
+class _Recorder:
+    """A game that writes down what it is asked."""
+
+    def __init__(self, game: Game) -> None:
+        self._game = ordered(game)
+        self.asked: list[tuple[Any, Worths]] = []
+
+    @property
+    def n(self) -> int:
+        return self._game.n
+
+    @property
+    def incremental(self) -> bool:
+        return bool(getattr(self._game, "incremental", False))
+
+    def __call__(self, coalitions: Coalitions, /) -> Worths:
+        coalitions = np.asarray(coalitions)
+        self.asked.append((coalitions, self._game(coalitions)))
+        return self.asked[-1][1]
+
+    def grow(self, orders: Orders, /, *, tolerance: float = 0.0) -> Worths:
+        orders = np.asarray(orders)
+        self.asked.append((orders, self._game.grow(orders, tolerance=tolerance)))
+        return self.asked[-1][1]
+
+
+@dataclass(eq=False, kw_only=True)
+class _Together(Valuer):
+    """Asks for coalitions that serve all of `methods`, and values by the first."""
+
+    methods: tuple[Semivalue, ...]
+    design: str
+    needs = Needs.GAME
+
+    def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
+        """Yield the estimates of the first method."""
+        return sampled(self.methods, self.design, problem, rng)

@@ -1,0 +1,104 @@
+"""Semivalue: a method given by its weights; how coalitions are sampled is chosen apart from it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
+from typing import ClassVar, final
+
+import numpy as np
+
+from ..._errors import AssayError
+from ..._game import Game, incremental
+from ..._problem import Problem
+from ..._types import Floats
+from ..._valuation import Valuation
+from ..._valuer import Axioms, Needs, Valuer
+from ._coalitions import by_coins, by_owen, coin_law, owen_law
+from ._exact import by_enumeration
+from ._orders import by_orders
+from ._weights import inflation
+
+Run = Callable[..., Generator[Valuation, int | None, None]]
+
+DESIGNS: dict[str, Run] = {
+    "exact": by_enumeration,
+    "permutations": by_orders,
+    "antithetic": partial(by_orders, antithetic=True),
+    "owen": by_owen,
+    "coins": by_coins,
+}
+MOST_INFLATION = 100.0  # a design that needs this many times the evaluations is the wrong one
+FEW_ROWS = 16  # so few that sampling without replacement soon knows every coalition
+MOST_STRATA = 2000  # rows: `stratified` keeps every coalition it asked for
+
+
+class Semivalue(Valuer):
+    """Abstract: a subclass says its weights; the designs of sampling are shared by all."""
+
+    needs: ClassVar[Needs] = Needs.GAME
+    axioms: ClassVar[Axioms] = Axioms.SEMIVALUE
+    design: str
+
+    @abstractmethod
+    def log_mass(self, n: int) -> Floats:
+        """Log mass (n,): the log probability that a row joins a coalition of s = 0 .. n - 1 others."""
+
+
+def check_design(method: Semivalue) -> None:
+    """Raise `AssayError` if there is no such design."""
+    if method.design != "auto" and method.design not in DESIGNS:
+        raise AssayError(
+            f"{type(method).__name__}.design is {method.design!r}; choose 'auto', "
+            f"{', '.join(map(repr, DESIGNS))}."
+        )
+
+
+def sample(
+    methods: Sequence[Semivalue], design: str, problem: Problem, rng: np.random.Generator, **settings: float
+) -> Iterator[Valuation]:
+    """Yield the first method's estimate after every batch of evaluations that inform all of `methods`.
+
+    `settings` are those of the design.
+
+    Raises
+    ------
+    AssayError
+        If the design hardly ever reads what a method weighs.
+    """
+    game = problem.game
+    assert game is not None
+    masses = [method.log_mass(game.n) for method in methods]
+    for method, mass in zip(methods, masses, strict=True):
+        check_pair(type(method).__name__, design, mass, settings.get("p", 0.5))
+    return DESIGNS[design](game, masses, rng, **settings)
+
+
+def best_design(game: Game) -> str:
+    """The design that "auto" stands for: the least error for the price of this game's evaluations."""
+    if game.n < 0:
+        return "stratified"
+    if incremental(game):
+        return "antithetic"
+    return "permutations"
+
+
+def check_pair(name: str, design: str, log_mass: Floats, p: float = 0.5) -> None:
+    """Raise `AssayError` if `design` would need over 100 times the evaluations of the best one."""
+    factor = wasted(design, log_mass, p)
+    if factor > MOST_INFLATION:
+        raise AssayError(
+            f"{name} cannot be read from design={design!r}: with {len(log_mass)} rows it would need "
+            f"{factor:.1e} times the evaluations of the best design; pass design='stratified'."
+        )
+
+
+def wasted(design: str, log_mass: Floats, p: float = 0.5) -> float:
+    """How many times the evaluations of the best design of its kind a design needs; at least 1."""
+    n = len(log_mass)
+    if design in ("permutations", "antithetic"):
+        return float(n * np.exp(2 * log_mass).sum())
+    if design == "coins":
+        return inflation(log_mass, coin_law(n, p))
+    return inflation(log_mass, owen_law(n)) if design == "owen" else 1.0
