@@ -29,6 +29,16 @@ class Slow(GaussianNB):
         return super().fit(X, y)
 
 
+class Refusing:
+    """A game that raises."""
+
+    n = 3
+
+    def __call__(self, coalitions):
+        """Raise."""
+        raise ValueError("not me")
+
+
 def main() -> None:
     """Value rows here, then on the cluster."""
     rng, y = np.random.default_rng(0), np.arange(30) % 2
@@ -56,10 +66,9 @@ def main() -> None:
     print("same bits", got.values.tobytes() == alone.values.tobytes(), got.evals == alone.evals)
     try:
         with assay.ray_backend():
-            refusing = assay.TableGame(np.zeros(4))
-            assay.ParallelGame(refusing, 2)(np.zeros((40, 3), bool))
+            assay.ParallelGame(Refusing(), 2)(np.zeros((40, 3), bool))
     except ValueError as error:
-        print("error", type(error).__name__)
+        print("error", type(error).__name__, error)
     ray.shutdown()
     cluster.shutdown()
 

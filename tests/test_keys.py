@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from truth import of_game, random_game, two_clouds
 
 from assay import AssayError, Data, game_key
+from assay._learners import _find
 
 CODE = """
 import numpy as np, assay
@@ -58,6 +62,33 @@ def test_a_seed_counts_where_the_model_is_left_to_chance():
     chance = replace(fixed, model=RandomForestClassifier())
     assert game_key(fixed, 1) == game_key(fixed, 2)
     assert game_key(chance, 1) != game_key(chance, 2)
+
+
+def test_fitted_steps_count_by_what_they_make_of_the_rows():
+    """A pipeline that scales by other rows has another name; the scaled rows themselves have the same."""
+    p, rng = two_clouds(), np.random.default_rng(0)
+    here, there = (StandardScaler().fit(rng.normal(size=(9, 2))) for _ in range(2))
+    one, two, raw = (
+        replace(p, model=make_pipeline(scaler, GaussianNB())) for scaler in (here, there, StandardScaler())
+    )
+    assert len({game_key(q) for q in (p, one, two, raw)}) == 4
+    train, valid = (Data(here.transform(part.X), part.y) for part in (p.train, p.valid))
+    assert game_key(one) == game_key(replace(p, train=train, valid=valid))
+
+
+def test_a_twin_and_its_refits_have_two_names(monkeypatch):
+    """Their worths may differ in the last digits; where there is no twin, `refit` changes nothing."""
+    p = two_clouds()
+    monkeypatch.setattr(_find, "TWINS", ())
+    plain = game_key(p)
+    assert game_key(p, refit=True) == plain
+
+    class Twin:
+        name = "GaussianNB"
+        twin_of = classmethod(lambda cls, model, question: cls())
+
+    monkeypatch.setattr(_find, "TWINS", (Twin,))
+    assert game_key(p, refit=True) == plain != game_key(p)
 
 
 def test_what_cannot_be_named_is_refused():

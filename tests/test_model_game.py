@@ -6,19 +6,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn import get_config
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import log_loss, r2_score, roc_auc_score
+from sklearn.metrics import get_scorer, log_loss, r2_score, roc_auc_score
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
-from truth import prefixes_of, two_clouds
+from sklearn.tree import DecisionTreeClassifier
+from truth import Notebook, prefixes_of, two_clouds
 
-from assay import AssayError, Data, ModelGame, Problem
+from assay import AssayError, CachedGame, Data, ModelGame, ParallelGame, Problem
+from assay._learners import _find
+from assay._learners._learner import Learner
 
 THREE = Data(np.arange(12.0)[:, None], np.repeat(["a", "b", "c"], 4))
 
@@ -41,6 +45,96 @@ def test_a_worth_is_the_score_of_a_plain_refit(text):
     for coalition, worth in zip(some(p.n), worths, strict=True):
         fitted = clone(p.model).fit(p.train.X[coalition], p.train.y[coalition])
         assert worth == np.mean(fitted.predict(p.valid.X) == p.valid.y)
+
+
+@pytest.mark.parametrize("score", ["accuracy", "f1_macro", "neg_log_loss"])
+@pytest.mark.parametrize("text", [False, True])
+def test_a_flat_model_is_refitted_as_by_hand(text, score):
+    """A tree, whose clones are copied dictionaries: the bits of clone, fit and score, order by order."""
+    p = replace(two_clouds(40, 30, text=text), model=DecisionTreeClassifier(max_depth=3, random_state=1))
+    p = replace(p, score=score)
+    orders = np.array([np.random.default_rng(seed).permutation(40) for seed in range(2)])
+    for order, line in zip(orders, ModelGame(p).grow(orders), strict=True):
+        for size in range(1, 41):
+            rows = np.sort(order[:size])
+            if len(set(p.train.y[rows])) == 2:
+                fitted = clone(p.model).fit(p.train.X[rows], p.train.y[rows])
+                if score != "neg_log_loss":
+                    assert line[size] == get_scorer(score)(fitted, p.valid.X, p.valid.y)
+                    continue
+                wide = np.maximum(fitted.predict_proba(p.valid.X), 1e-6)
+                by_hand = -log_loss(p.valid.y, wide / wide.sum(axis=1, keepdims=True))
+                assert line[size] == pytest.approx(by_hand, rel=1e-9)
+
+
+def test_a_model_is_left_as_it_was():
+    """Neither fitted nor changed, and scikit-learn's settings are the user's again."""
+    model = DecisionTreeClassifier(max_depth=2, random_state=0)
+    game = ModelGame(replace(two_clouds(), model=model))
+    game(some(20))
+    assert vars(model) == vars(DecisionTreeClassifier(max_depth=2, random_state=0))
+    settings = get_config()
+    assert not settings["assume_finite"]
+    assert not settings["skip_parameter_validation"]
+
+
+def test_a_model_with_a_wrong_parameter_is_refused_at_once():
+    """Before anything is computed, by scikit-learn's own check."""
+    with pytest.raises(AssayError, match="min_samples_leaf"):
+        ModelGame(replace(two_clouds(), model=DecisionTreeClassifier(min_samples_leaf=-1)))
+
+
+def test_a_twin_answers_in_place_of_refits(monkeypatch):
+    """A model that a learner knows is grown by it, the last step of a fitted pipeline too; others are not."""
+    monkeypatch.setattr(_find, "TWINS", (Mean,))
+    p = replace(two_clouds(), model=NearestCentroid())
+    fitted = make_pipeline(StandardScaler().fit(np.random.default_rng(0).normal(size=(9, 2))), p.model)
+    orders = np.array([np.random.default_rng(seed).permutation(20) for seed in range(3)])
+    for model in (p.model, fitted):
+        game, refits = (ModelGame(replace(p, model=model), refit=refit) for refit in (False, True))
+        assert (game.incremental, refits.incremental) == (True, False)
+        np.testing.assert_array_equal(game(some(20)), refits(some(20)))
+        np.testing.assert_array_equal(game.grow(orders), refits.grow(orders))
+        cut = game.grow(orders, tolerance=0.05)
+        np.testing.assert_array_equal(cut, refits.grow(orders, tolerance=0.05))
+        for wrapped in (ParallelGame(game, 2), CachedGame(game, Notebook(), b"k")):
+            assert wrapped.incremental
+            np.testing.assert_array_equal(wrapped(some(20)), refits(some(20)))
+            np.testing.assert_array_equal(wrapped.grow(orders), refits.grow(orders))
+    for model in (make_pipeline(StandardScaler(), NearestCentroid()), DecisionTreeClassifier()):
+        assert not ModelGame(replace(p, model=model)).incremental
+
+
+class Mean(Learner):
+    """A twin of nearest centroids that learns by adding up; slow, and of no other model."""
+
+    name = "NearestCentroid"
+
+    def __init__(self, question):
+        self.question = question
+
+    @classmethod
+    def twin_of(cls, model, question):
+        """Itself, for nearest centroids."""
+        return cls(question) if type(model) is NearestCentroid else None
+
+    def begin(self):
+        """Nothing learnt."""
+        return []
+
+    def join(self, state, rows, answers):
+        """One row after the other."""
+        for row, answer in zip(rows, answers, strict=True):
+            state.append(row)
+            answer[:] = self.fit(np.array(state))
+
+    def fit(self, rows):
+        """Minus the distances to the mean of each class."""
+        q = self.question
+        answer = np.full((len(q.V), q.width), -np.inf)
+        for c in np.unique(q.y[rows]):
+            answer[:, c] = -np.linalg.norm(q.V - q.X[rows[q.y[rows] == c]].mean(axis=0), axis=1)
+        return answer
 
 
 def test_numbers_are_judged_by_scores_for_numbers():

@@ -56,7 +56,7 @@ def test_odd_lines_are_the_even_ones_backwards():
 
 @pytest.mark.parametrize("p", [0.0, 0.2, 0.5, 1.0])
 def test_rows_are_in_with_their_probability(p):
-    """Each row's share is within 4.5 standard errors, and two rows are in together as independent ones are."""
+    """Each row's share is within 4.5 standard errors, and pairs are in together as often."""
     member = np.asarray(SeededCoalitions(11, 5, 0, 8000, p))
     assert member.dtype == bool
     assert np.abs(member.mean(axis=0) - p).max() <= 4.5 * np.sqrt(p * (1 - p) / 8000)

@@ -99,7 +99,9 @@ def test_nothing_is_left_behind(how, tmp_path):
     said = child.communicate(timeout=60)[0]
     assert said.strip() == ("interrupted" if how == signal.SIGINT else "")
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (all(map(gone, workers)) and not list(tmp_path.glob("assay-*"))):
+    while time.monotonic() < deadline and not (
+        all(map(gone, workers)) and not list(tmp_path.glob("assay-*"))
+    ):
         time.sleep(0.1)
     assert all(map(gone, workers))
     assert not list(tmp_path.glob("assay-*"))
@@ -108,4 +110,4 @@ def test_nothing_is_left_behind(how, tmp_path):
 def test_what_does_not_pickle_is_refused():
     """The error names the thing."""
     with pytest.raises(AssayError, match="cannot be sent to workers"):
-        Shared.of((number for number in range(3)))
+        Shared.of(number for number in range(3))

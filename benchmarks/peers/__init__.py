@@ -1,1 +1,1 @@
-"""Scripts that run in the peers' environments (`make peers`); they import a peer, numpy and scikit-learn only."""
+"""Scripts that run in the peers' environments (`make peers`): they import a peer and what it stands on."""

@@ -1,4 +1,4 @@
-"""The models of the speed benchmarks, for every side the same: scikit-learn only, so that peers can import it."""
+"""The models of the speed benchmarks, the same for every side: peers import this file too."""
 
 from __future__ import annotations
 

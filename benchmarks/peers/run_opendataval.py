@@ -1,8 +1,8 @@
 """OpenDataVal's side: `python run_opendataval.py ARRAYS.npz SETTINGS` prints one line of JSON, the last one.
 
-SETTINGS is JSON: `method` (shapley, beta, banzhaf, leave-one-out), `model` (logistic), and `batches`: permutations,
-or for banzhaf coalitions. Evaluations are counted as they are made: its truncation of permutations cannot be
-switched off, and a permutation begins with its first five rows.
+SETTINGS is JSON: `method` (shapley, beta, banzhaf, leave-one-out), `model` (logistic), and `batches`:
+permutations, or for banzhaf coalitions. Evaluations are counted as they are made: its truncation of
+permutations cannot be switched off, and a permutation begins with its first five rows.
 """
 
 from __future__ import annotations

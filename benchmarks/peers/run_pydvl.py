@@ -1,8 +1,9 @@
 """pyDVL's side: `python run_pydvl.py ARRAYS.npz SETTINGS` prints one line of JSON.
 
-SETTINGS is JSON: `method` (shapley, beta, banzhaf), `model` (see `_models`), `batches` and `n_jobs`. A batch is
-one permutation (n evaluations), or for banzhaf one coalition. Only evaluations that entered the values count, and
-the clock runs from the first batch that did to the last: starting and ending workers takes pyDVL seconds.
+SETTINGS is JSON: `method` (shapley, beta, banzhaf), `model` (see `_models`), `batches` and `n_jobs`. A
+batch is one permutation (n evaluations), or for banzhaf one coalition. Only evaluations that entered the
+values count, and the clock runs from the first batch that did to the last: starting and ending workers
+takes pyDVL seconds.
 """
 
 from __future__ import annotations

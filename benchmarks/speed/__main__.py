@@ -1,4 +1,4 @@
-"""Run every script, one strictly after another, each in a process of its own: `python -m benchmarks.speed`."""
+"""Run every script, one after another, each in a process of its own: `python -m benchmarks.speed`."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def breast_cancer(n: int = 200, m: int = 200) -> tuple[Data, Data]:
 
 
 def adult(n: int = 1000, m: int = 100, noise: float = 0.2) -> tuple[Data, Data]:
-    """Census rows, one column a category, all columns scaled; a share `noise` of the labels to value is wrong."""
+    """Census rows, a column a category, columns scaled; a share `noise` of the labels to value is wrong."""
     demo = census_true()
     frame = demo.frame.drop(columns=["id", "part", demo.target])
     X = pd.get_dummies(frame).to_numpy(float)

@@ -121,18 +121,20 @@ def bare(problem: Problem, orders: int) -> Run:
 
 
 def refits(problem: Problem, order: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Accuracy of plain refits on the prefixes of `order`, (n,), the first row alone first; nan without a fit."""
+    """Accuracy (n,) of plain refits on the prefixes of `order` from one row on; nan without a fit."""
     with threadpool_limits(limits=1):
         return np.array([refit(problem, order[:size]) for size in range(1, len(order) + 1)])
 
 
 def refit(problem: Problem, rows: NDArray[np.intp]) -> float:
+    """Accuracy of one plain refit; nan where the model refuses."""
     train, valid = problem.train, problem.valid
     assert valid is not None
     labels = train.y[rows]
     if (labels == labels[0]).all():
         return np.nan
     try:
-        return clone(problem.model).fit(train.X[rows], labels).score(valid.X, valid.y)
+        model: Any = clone(problem.model)
+        return model.fit(train.X[rows], labels).score(valid.X, valid.y)
     except ValueError:
         return np.nan  # fewer rows than neighbours

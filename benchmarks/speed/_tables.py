@@ -41,7 +41,7 @@ def times(found: float) -> str:
 
 
 def _versions(peer: str, name: str) -> str:
-    ask = "import sys; from importlib.metadata import version; print(', '.join(version(p) for p in sys.argv[1:]))"
+    ask = "import sys; from importlib.metadata import version; print(', '.join(map(version, sys.argv[1:])))"
     asked = [python_of(peer), "-c", ask, name, *PACKAGES[:3]]
     told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip().split(", ")
     names = ("version", *PACKAGES[:3])

@@ -1,8 +1,9 @@
 """OpenDataVal's own setting: `python -m benchmarks.speed.adult [PERMUTATIONS]`.
 
-Adult, 1,000 rows to value of which a fifth has a wrong label, judged by 100; logistic regression; Data Shapley by
-truncated permutations at its default settings, bounded to PERMUTATIONS (100, one of its rounds). Ours evaluates at
-least as many prefixes, of whole permutations, with 2 jobs; then all that many permutations without truncation.
+Adult, 1,000 rows to value of which a fifth has a wrong label, judged by 100; logistic regression; Data
+Shapley by truncated permutations at its default settings, bounded to PERMUTATIONS (100, one of its rounds).
+Ours evaluates at least as many prefixes, of whole permutations, with 2 jobs; then all that many
+permutations without truncation.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Many rows: `python -m benchmarks.speed.large [ROWS]`: memory, and the share of a run that is not the game.
 
-ROWS (100,000) and a tenth of it; 10 features, 500 rows that judge, Gaussian naive Bayes. `Banzhaf` asks for plain
-refits, 256 coalitions; `Shapley` grows two whole permutations in the model's twin. Each run has a process of its own.
-Memory is what the peak grows by after the problem is made and a small run has compiled everything.
+ROWS (100,000) and a tenth of it; 10 features, 500 rows that judge, Gaussian naive Bayes. `Banzhaf` asks for
+plain refits, 256 coalitions; `Shapley` grows two whole permutations in the model's twin. Each run has a
+process of its own. Memory is what the peak grows by after the problem is made and a small run has compiled
+everything.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from sklearn.naive_bayes import GaussianNB
 from assay import Banzhaf, Data, ModelGame, Problem, Shapley, Stop, Valuer, value
 from assay._game import Game, ordered
 
-from ._look import look
 from ._tables import facts, show
 
-METHODS: dict[str, tuple[Valuer, int]] = {"Banzhaf": (Banzhaf(), 256), "Shapley": (Shapley(design="permutations"), 1)}
+METHODS: dict[str, tuple[Valuer, int]] = {
+    "Banzhaf": (Banzhaf(), 256),
+    "Shapley": (Shapley(design="permutations"), 1),
+}
 SHARE_BAR, MEMORY_BAR = 0.01, 1.5
 MEGABYTE = 2**20
 
@@ -102,13 +105,16 @@ def measured(name: str, n: int) -> dict[str, Any]:
 
 
 def _problem(name: str, n: int) -> Problem:
-    """Two overlapping clouds, in a game that times itself: the one of `value` for Shapley, else refits."""
+    """Two overlapping clouds, in a game that times itself."""
     rng = np.random.default_rng(0)
-    y, t = rng.integers(2, size=n), rng.integers(2, size=500)
-    train, valid = Data(rng.normal(size=(n, 10)) + y[:, None] / 2, y), Data(rng.normal(size=(500, 10)) + t[:, None] / 2, t)
-    asked = Problem(train, valid, GaussianNB())
-    game = look(asked, lambda game: game) if name == "Shapley" else ModelGame(asked)
+    train, valid = (_clouds(rng, size) for size in (n, 500))
+    game = ModelGame(Problem(train, valid, GaussianNB()), refit=name == "Banzhaf")
     return Problem(train, game=Timed(game))
+
+
+def _clouds(rng: np.random.Generator, n: int) -> Data:
+    y = rng.integers(2, size=n)
+    return Data(rng.normal(size=(n, 10)) + y[:, None] / 2, y)
 
 
 def _apart(name: str, n: int) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Leave-one-out on adult, 1,000 rows judged by 100: `python -m benchmarks.speed.leave_one_out [ROWS]`.
 
-Ours in closed form where the model is linear, against bare refits and OpenDataVal's leave-one-out (whose wrapper wants
-probabilities, so logistic regression only). One job on every side. Ours is run once before the clock starts.
+Ours in closed form where the model is linear, against bare refits and OpenDataVal's leave-one-out (whose
+wrapper wants probabilities: logistic regression only). One job on every side. Ours is run once before the
+clock starts.
 """
 
 from __future__ import annotations
@@ -31,9 +32,7 @@ def main() -> None:
             asked = problem(parts, MODELS[name])
             runs = {"bare refits": _bare(asked)}
             if name == "logistic":
-                runs["OpenDataVal"] = others.run(
-                    "opendataval", method="leave-one-out", model=name, batches=1
-                )
+                runs["OpenDataVal"] = others.run("opendataval", method="leave-one-out", model=name, batches=1)
             runs["ours"] = ours(asked, LeaveOneOut(), n + 1, n_jobs=1)
             rows += [[name, *_row(who, run, runs)] for who, run in runs.items()]
     header = (

@@ -1,8 +1,9 @@
 """What Assay adds to an arbitrary estimator: `python -m benchmarks.speed.overhead [EVALS]`.
 
-A decision tree of depth 4, which has no twin, on breast cancer (200 rows judged by 200), whole permutations, one job
-on every side. EVALS (4,000) evaluations a side, three rounds in turn; rates are each side's best. The share is of the
-wall time of `value`, read by a tree that times its own `fit` and `predict`.
+A decision tree of depth 4, which does not learn row by row, on breast cancer (200 rows judged by 200),
+whole permutations, one job on every side. EVALS (4,000) evaluations a side, three rounds in turn; rates are
+each side's best. The share is of the wall time of `value`, read by a tree that times its own `fit` and
+`predict`.
 """
 
 from __future__ import annotations

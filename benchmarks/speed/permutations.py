@@ -1,9 +1,10 @@
-"""Sampled semivalues on breast cancer, 200 rows judged by 200: `python -m benchmarks.speed.permutations [EVALS]`.
+"""Semivalues by sampling, on breast cancer: `python -m benchmarks.speed.permutations [EVALS]`.
 
-Whole permutations without truncation, EVALS (20,000) evaluations for the peers with logistic regression and a tenth
-of it for their other rows. OpenDataVal always truncates: its rate is that of the evaluations that it made. Ours runs
-with 2 jobs, once briefly before the clock starts, since kernels are compiled at their first use, and for at least a
-second. The bare loop refits prefixes with one job and does nothing else.
+200 rows are judged by 200. Whole permutations without truncation: EVALS (20,000) evaluations for the peers
+with logistic regression, a quarter of it for pyDVL with one job, a tenth for their other rows. OpenDataVal
+always truncates: its rate is that of the evaluations that it made. Ours runs with 2 jobs, once briefly
+before the clock starts (kernels are compiled at their first use), and then for at least a second. The bare
+loop has one job.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def main() -> None:
         asked = problem(parts, MODELS["logistic"])
         fastest = _shapley(asked, others, evals)
         show(
-            "Models that learn row by row, whole permutations; worths against scikit-learn's refits of one order",
+            "Other models, whole permutations; worths against scikit-learn's refits of one order",
             (
                 "model",
                 "ours/s",
@@ -47,7 +48,7 @@ def main() -> None:
                 "worths differ: mean",
                 "max",
             ),
-            (_twin(name, problem(parts, MODELS[name]), others, evals // 10, fastest) for name in TWINS),
+            (_twin(name, problem(parts, MODELS[name]), others, evals // 4, fastest) for name in TWINS),
         )
         _banzhaf(asked, others, evals // 10)
         _beta(asked, others, evals // 10)
@@ -68,9 +69,7 @@ def _shapley(asked: Problem, others: Peers, evals: int) -> float:
     mean, largest = _difference(asked)
     right = look(asked, lambda game: game(np.array([[False], [True]]).repeat(game.n, axis=1)))
     sums = ", ".join(f"{name} {run.values.sum():.4f}" for name, run in {"ours": found, **theirs}.items())
-    print(
-        f"\nWorths against scikit-learn's refits of one order: {mean:.1e} apart on average, {largest:.1e} at most."
-    )
+    print(f"\nWorths differ from scikit-learn's refits by {mean:.1e} on average, {largest:.1e} at most.")
     print(f"Values sum to (right: {right[1] - right[0]:.4f}): {sums}.", flush=True)
     return max(run.rate for name, run in theirs.items() if name.startswith("pyDVL"))
 

@@ -48,7 +48,9 @@ class Cloner:
         """
         kind = type(self.model)
         template: Any = clone(self.model)
-        usual = isinstance(template, BaseEstimator) and not any("__slots__" in vars(c) for c in kind.__mro__)
+        usual = isinstance(template, BaseEstimator) and not any(
+            vars(c).get("__slots__") for c in kind.__mro__
+        )
         return (
             usual
             and kind.__sklearn_clone__ is BaseEstimator.__sklearn_clone__

@@ -7,13 +7,16 @@ executor (Ray) may bring a `share` of its own; where there is neither, the thing
 from __future__ import annotations
 
 import mmap
+import os
 import pickle
 import shutil
 import tempfile
+import threading
+import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from joblib.parallel import LokyBackend, MultiprocessingBackend, get_active_back
 
 from ._errors import AssayError
 
+LOOK_SECONDS = 0.5  # how soon a worker sees that its parent was killed
 ALIGNED = 64  # bytes: arrays start where a cache line does
 
 
@@ -95,10 +99,24 @@ def _write(thing: Any, folder: Path) -> None:
 @lru_cache(maxsize=1)
 def _mapped(folder: str) -> Any:
     """What `_write` wrote; a worker keeps the last one that it read."""
+    _follow()
     frame, spans = pickle.loads((Path(folder) / "frame").read_bytes())
     with (Path(folder) / "arrays").open("rb") as file:
         arrays = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     return pickle.loads(frame, buffers=[arrays[start:stop] for start, stop in spans])
+
+
+@cache
+def _follow() -> None:
+    """End this worker soon after a parent that was killed, which could not end it."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _remove(folder: str) -> None:

@@ -82,7 +82,7 @@ def _tally(question: Question, rows: Positions) -> tuple[NDArray[np.intp], Float
 
 def _tally_of_coalitions(question: Question, coalitions: Coalitions) -> tuple[NDArray[np.intp], Floats]:
     if question.classes is None:
-        return coalitions.sum(axis=1)[:, None], coalitions @ question.y
+        return coalitions.sum(axis=1)[:, None], coalitions.astype(float) @ question.y
     counts = [coalitions[:, question.y == k].sum(axis=1) for k in range(question.width)]
     return np.stack(counts, axis=1), np.zeros(len(coalitions))
 

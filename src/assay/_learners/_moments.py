@@ -21,7 +21,7 @@ from numba import njit
 from .._types import Floats
 
 FRESH = 64
-_compiled: Any = njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+_compiled: Any = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
 
 
 class Moments(NamedTuple):

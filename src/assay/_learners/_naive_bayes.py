@@ -16,7 +16,7 @@ from .._types import Floats, Positions
 from ._distances import square_distances
 from ._learner import Learner
 from ._question import Question
-from ._softmax import softmax
+from ._probabilities import softmax
 
 
 class _State(NamedTuple):

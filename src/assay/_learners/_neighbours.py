@@ -122,9 +122,7 @@ class Neighbours(Learner):
 @njit(cache=True, nogil=True)
 def _begin(m, k, width):
     near, who = np.full((m, k), np.inf), np.full((m, k), np.iinfo(np.int64).max)
-    return _State(
-        np.zeros(1, np.intp), np.full(m, np.inf), near, who, np.zeros((m, width)), np.empty(m)
-    )
+    return _State(np.zeros(1, np.intp), np.full(m, np.inf), near, who, np.zeros((m, width)), np.empty(m))
 
 
 @njit(cache=True, nogil=True)

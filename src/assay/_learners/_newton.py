@@ -23,11 +23,12 @@ from numba import njit
 
 from .._types import Floats
 
-GAP = 1e-7  # F at the last certified point is this close to its minimum; a step more follows
+GAP = 1e-8  # F at the last certified point is this close to its minimum; a step more follows
 SHRINK = 0.2  # steps with an old P go on while each shrinks the decrement to this share
-STEPS = 100
+STEPS = 200
+LANES = 16  # numbers that a compiled loop takes at a time
 FAINT = 1e-10  # curvature that does not count
-_compiled: Any = njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz", "nnan"})
+_compiled: Any = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz", "nnan"})
 
 
 class State(NamedTuple):
@@ -45,8 +46,15 @@ class State(NamedTuple):
     tally: Floats  # (3,): rows; 1 once P holds; work that a fresh P might have saved
 
 
+def padded(size: int) -> int:
+    """`size` rounded up so that compiled loops over so many zeros more have no remainder."""
+    block = LANES if size > LANES else 4
+    return -(-size // block) * block
+
+
 def empty(p: int, n: int) -> State:
     """No rows, and room for n."""
+    n = padded(n)
     return State(
         np.zeros((p, n)), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros((2, n)), np.zeros(p),
         np.zeros((p, p)), np.zeros((3, p)), np.zeros(3),
@@ -68,7 +76,7 @@ def append(x, y, a, state):
 def slopes(state, penalty):
     """Slopes, curvatures and gradient at w; returns the range of s / h, widened to hold 1."""
     X, y, a, s, h, w, g = state.X, state.y, state.a, state.s, state.h, state.w, state.g[0]
-    k = int(state.tally[0])
+    k = span(state)
     r, z = state.r[0], state.r[1]
     low, high = 1.0, 1.0
     margins(X, w, k, z)
@@ -91,6 +99,12 @@ def slopes(state, penalty):
 
 
 @_compiled
+def span(state):
+    """The rows that joined, and empty ones up to a multiple of what a loop takes at a time."""
+    return min(-(-int(state.tally[0]) // LANES) * LANES, len(state.y))
+
+
+@_compiled
 def margins(X, w, k, z):
     """Write w'x of the first k rows of X (p, n) to `z`."""
     p = len(w)
@@ -99,7 +113,9 @@ def margins(X, w, k, z):
     whole = p - p % 4
     for j in range(0, whole, 4):
         for i in range(k):
-            z[i] += (w[j] * X[j, i] + w[j + 1] * X[j + 1, i]) + (w[j + 2] * X[j + 2, i] + w[j + 3] * X[j + 3, i])
+            z[i] += (w[j] * X[j, i] + w[j + 1] * X[j + 1, i]) + (
+                w[j + 2] * X[j + 2, i] + w[j + 3] * X[j + 3, i]
+            )
     for j in range(whole, p):
         for i in range(k):
             z[i] += w[j] * X[j, i]
@@ -109,7 +125,7 @@ def margins(X, w, k, z):
 def renew(state, penalty):
     """Invert the Hessian at w into P, by sweeping each column of a positive definite matrix."""
     X, s, P = state.X, state.s, state.P
-    k, p = int(state.tally[0]), len(penalty)
+    k, p = span(state), len(penalty)
     scaled = state.r[1]
     for j in range(p):
         for i in range(k):
@@ -128,7 +144,9 @@ def renew(state, penalty):
             for i in range(k):
                 t0 += scaled[i] * X[l, i]
             P[j, l] = t0
-        P[j, j] += penalty[j]
+        P[j, j] += penalty[j] + FAINT
+        for l in range(j):
+            P[l, j] = P[j, l]
     sweep(P, state.g[2])
     for i in range(k):
         state.h[i] = s[i]
@@ -138,37 +156,24 @@ def renew(state, penalty):
 
 @_compiled
 def sweep(P, row):
-    """Invert a positive definite matrix, given by its lower triangle, in place; `row` (p,) is room.
+    """Invert a positive definite matrix in place; `row` (p,) is room.
 
     Sweeping the pivots one by one keeps the matrix symmetric and ends with minus its inverse (Goodnight 1979).
     """
     p = len(P)
     for k in range(p):
-        for j in range(k):
-            row[j] = P[k, j]
-        for j in range(k, p):
-            row[j] = P[j, k]
+        row[:] = P[k]
         inverse = 1.0 / row[k]
-        whole = p - p % 4
-        for i in range(0, whole, 4):
-            f0, f1, f2, f3 = row[i] * inverse, row[i + 1] * inverse, row[i + 2] * inverse, row[i + 3] * inverse
-            for j in range(i + 4):
-                P[i, j] -= f0 * row[j]
-                P[i + 1, j] -= f1 * row[j]
-                P[i + 2, j] -= f2 * row[j]
-                P[i + 3, j] -= f3 * row[j]
-        for i in range(whole, p):
-            f0 = row[i] * inverse
-            for j in range(i + 1):
-                P[i, j] -= f0 * row[j]
-        for j in range(k):
-            P[k, j] = row[j] * inverse
-        for j in range(k, p):
-            P[j, k] = row[j] * inverse
+        for i in range(p):
+            factor = row[i] * inverse
+            for j in range(p):
+                P[i, j] -= factor * row[j]
+        for j in range(p):
+            P[k, j] = P[j, k] = row[j] * inverse
         P[k, k] = -inverse
     for i in range(p):
-        for j in range(i + 1):
-            P[i, j] = P[j, i] = -P[i, j]
+        for j in range(p):
+            P[i, j] = -P[i, j]
 
 
 @_compiled
@@ -197,18 +202,28 @@ def polish(state, penalty):
     """Go to the minimum of F over the rows that joined."""
     k, p = state.tally[0], len(penalty)
     dear = k * p * p / 2 + p**3 / 2  # cost of a fresh P, in multiplications
-    before = np.inf
+    before, share, most = np.inf, 1.0, np.inf
     for turn in range(STEPS):
         low, high = slopes(state, penalty)
+        rise = 0.0
+        if most < np.inf:
+            for j in range(p):
+                rise -= state.g[0, j] * state.g[1, j]
+        if rise > most:  # too long: back to where the slope would be just below 0, were it linear
+            back = share * (1.0 - 0.9 * before / (before + rise))
+            move(state, -back)
+            share -= back
+            continue
+        most = np.inf
         gap = decrement(state)
-        if state.tally[1] == 1.0 and gap <= 2 * GAP * low:
+        if state.tally[1] == 1.0 and abs(gap) <= 2 * GAP * low:
             if state.tally[2] > dear:
                 renew(state, penalty)
                 decrement(state)
                 high = 1.0
             move(state, 1.0 / high)
             return
-        if state.tally[1] == 1.0 and gap <= SHRINK * before and low > 0.05:
+        if state.tally[1] == 1.0 and 0.0 < gap <= SHRINK * before and low > 0.05:
             state.tally[2] += k * (2 * p + 20) if turn > 0 else 0.0
             before = gap
             move(state, 2.0 / (1.0 + high))
@@ -218,18 +233,32 @@ def polish(state, penalty):
             if before <= 2 * GAP:
                 move(state, 1.0)
                 return
-            move(state, _safe_share(state))
+            most, share = leeway(_reach(state)) * before, 1.0
+            move(state, 1.0)
 
 
 @_compiled
-def _safe_share(state):
-    """The share of a Newton step that surely lowers F: log(1 + r) / r, r the largest change of a margin."""
-    z, k = state.r[1], int(state.tally[0])
+def _reach(state):
+    """The largest change of a margin by a Newton step."""
+    z, k = state.r[1], span(state)
     margins(state.X, state.g[1], k, z)
-    r = 0.0
+    reach = 0.0
     for i in range(k):
-        r = max(r, abs(z[i]))
-    return 1.0 if r <= 1.0 else math.log1p(r) / r
+        reach = max(reach, abs(z[i]))
+    return reach
+
+
+@_compiled
+def leeway(reach):
+    """The slope at the end of a Newton step, as a share of that at its start, up to which F surely fell.
+
+    With r the reach, curvature along the step grows at most like exp(r t), so that F falls until
+    t = log(1 + r) / r: all the way for r <= 1, and for r <= 10 by more than a slope of 0.1 at the end undoes.
+    Convexity does the rest: F falls while the slope is below 0.
+    """
+    if reach <= 1.0:
+        return np.inf
+    return 0.1 if reach <= 10.0 else 0.0
 
 
 @_compiled
@@ -258,22 +287,19 @@ def learn(x, y, a, penalty, state):
 
 @_compiled
 def _alone(start, reach):
-    """Slope and curvature of one row's loss at the margin z that solves z = start + reach / (1 + exp(z))."""
-    z = start + reach / (1.0 + math.exp(min(start, 700.0)))
-    low, high = start, start + reach
-    for _ in range(8):
+    """Slope and curvature of one row's loss at the margin z that solves z = start + reach / (1 + exp(z)).
+
+    The difference of both sides is convex below 0 and concave above: from 0 towards the root (or from a bound
+    nearer to it) Newton's steps never pass it.
+    """
+    z = 0.0 if start + 0.5 * reach > 0.0 else min(0.0, start + reach)
+    z = max(z, start)
+    for _ in range(40):
         e = math.exp(-abs(z))
         wrong = e / (1.0 + e) if z >= 0 else 1.0 / (1.0 + e)
-        gap = z - start - reach * wrong
-        if gap > 0:
-            high = min(high, z)
-        else:
-            low = max(low, z)
-        step = gap / (1.0 + reach * e / ((1.0 + e) * (1.0 + e)))
-        z = z - step
-        if z < low or z > high:
-            z = 0.5 * (low + high)
-        if abs(step) < 1e-6:
+        step = (start + reach * wrong - z) / (1.0 + reach * e / ((1.0 + e) * (1.0 + e)))
+        z += step
+        if abs(step) < 1e-4:
             break
     e = math.exp(-abs(z))
     wrong = e / (1.0 + e) if z >= 0 else 1.0 / (1.0 + e)
@@ -318,7 +344,7 @@ def join(rows, X, y, a, penalty, V, state, probable, answers):
 @_compiled
 def write(z, probable, answer):
     """Write margins z (m,) as an answer (m, 2): margins, or probabilities."""
-    for i in range(len(z)):
+    for i in range(len(answer)):
         if probable:
             e = math.exp(-abs(z[i]))
             less = e / (1.0 + e)
@@ -330,9 +356,45 @@ def write(z, probable, answer):
 
 
 @_compiled
-def settle(X, y, a, penalty, start, state):
-    """Fill `state` with the minimum over rows X (k, p) of labels `y` (k,) and weights `a` (k,), from `start`."""
-    for i in range(len(X)):
-        append(X[i], y[i], a[i], state)
+def fit(rows, X, y, a, penalty, start, V, probable, state, answer):
+    """Write the answer (m, 2) of the minimum over `rows` (k,), of weights `a` (2,), from `start`."""
+    for i in range(len(rows)):
+        append(X[rows[i]], y[rows[i]], a[int(y[rows[i]] > 0)], state)
     state.w[:] = start
     polish(state, penalty)
+    z = np.empty(V.shape[1])
+    margins(V, state.w, len(z), z)
+    write(z, probable, answer)
+
+
+@_compiled
+def without(places, state, penalty, V, probable, answers):
+    """Write the answers (k, m, 2) of the minima over all rows but one; `state` holds the minimum over all.
+
+    From a Newton step without the row; then as ever until the gap is certain. `state` is as it was, at the end.
+    """
+    w, P, h, u = state.w.copy(), state.P.copy(), state.h.copy(), np.empty(len(state.w))
+    z = np.empty(V.shape[1])
+    for i in range(len(places)):
+        place = places[i]
+        x = state.X[:, place].copy()
+        margin, reach = 0.0, 0.0
+        for j in range(len(w)):
+            u[j] = (P[j] * x).sum()
+            reach += u[j] * x[j]
+            margin += w[j] * x[j]
+        a, y = state.a[place], state.y[place]
+        e = math.exp(-abs(margin))
+        wrong = e / (1.0 + e) if y * margin >= 0 else 1.0 / (1.0 + e)
+        share = 1.0 / (1.0 - min(h[place] * reach, 0.999))
+        for j in range(len(w)):
+            state.w[j] = w[j] - y * a * wrong * share * u[j]
+            for l in range(len(w)):
+                state.P[j, l] = P[j, l] + h[place] * share * u[j] * u[l]
+        state.a[place], state.h[:], state.tally[2] = 0.0, h, 0.0
+        state.h[place] = 0.0
+        polish(state, penalty)
+        margins(V, state.w, len(z), z)
+        write(z, probable, answers[i])
+        state.a[place] = a
+    state.w[:], state.P[:], state.h[:] = w, P, h

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -16,8 +17,7 @@ from ._moments import Moments, empty, join, predict, settle, spread
 from ._question import Question
 from ._space import compact
 
-STEEP = 1e11  # rows join one by one up to this ratio of the largest eigenvalue to the penalty
-HOPELESS = 1e13  # beyond, no digits of a penalised fit are certain
+STEEP = 1e11  # beyond this ratio of the largest eigenvalue to the penalty no digits are certain
 ROUND = 1e-4  # ratio of singular values from which unpenalised rows join one by one
 EXACT_SOLVERS = ("auto", "svd", "cholesky")
 
@@ -63,7 +63,7 @@ def _penalised(model: Any, question: Question, Y: Floats, heaviest: float) -> _S
     if model.positive or model.solver not in EXACT_SOLVERS or not np.isscalar(alpha) or not alpha > 0:
         return None
     X, V = compact(question.X, question.V, shift=bool(model.fit_intercept))
-    if heaviest * (X * X).sum() > HOPELESS * alpha:
+    if heaviest * (X * X).sum() > STEEP * alpha:
         return None
     return _Squares(X, V, Y, bool(model.fit_intercept), float(alpha))
 
@@ -98,14 +98,9 @@ class Ridge(Learner):
     def join(self, state: _State, rows: Positions, answers: Floats) -> None:
         """Learn `rows` one by one."""
         s = self.squares
-        if s.alpha * STEEP > (s.X * s.X).sum():
-            codes = np.zeros(len(s.X), np.intp)
-            join(rows, s.X, s.V, s.Y, np.ones(1), codes, s.intercept, s.alpha, state.moments,
-                  state.decision, state.seen, answers)  # fmt: skip
-            return
-        for j, row in enumerate(rows.tolist()):
-            state.rows.append(row)
-            answers[j] = self.fit(np.array(state.rows))
+        codes = np.zeros(len(s.X), np.intp)
+        join(rows, s.X, s.V, s.Y, np.ones(1), codes, s.intercept, s.alpha, state.moments,
+             state.decision, state.seen, answers)  # fmt: skip
 
     def fit(self, rows: Positions) -> Floats:
         """Predictions (m, 1) of a fit on `rows`."""
@@ -150,8 +145,7 @@ class RidgeClassifier(Learner):
     def join(self, state: _State, rows: Positions, answers: Floats) -> None:
         """Learn `rows` one by one."""
         s = self.squares
-        steep = self.weights.fixed.max() * (s.X * s.X).sum() > s.alpha * STEEP
-        if not (steep or self.weights.balanced):
+        if not self.weights.balanced:
             join(rows, s.X, s.V, s.Y, self.weights.fixed, self.question.y, s.intercept, s.alpha,
                   state.moments, state.decision, state.seen, answers)  # fmt: skip
             return
@@ -210,6 +204,13 @@ class LinearRegression(Learner):
     def fit(self, rows: Positions) -> Floats:
         """Predictions (m, 1) of a fit on `rows`."""
         return self._refit(self.begin(), rows)
+
+    @cached_property
+    def decided(self) -> bool:
+        """Whether all rows decide the solution, so that it need not be the one of least norm."""
+        state = self.begin()
+        self._refit(state, np.arange(len(self.squares.X)))
+        return state.floor > 0
 
     def _joined(self, state: _State, rows: Positions, answers: Floats) -> bool:
         s, moments = self.squares, state.moments

@@ -53,8 +53,8 @@ class RobustVolume(Valuer):
     >>> from assay import Data, Problem, Stop, value
     >>> from assay.methods.coverage.robust_volume import RobustVolume
     >>> rows = Data([[0.0, 0.0], [0.1, 0.0], [0.0, 0.1], [3.0, 3.0], [0.0, 3.0]])
-    >>> value(Problem(rows), RobustVolume(), stop=Stop(evals=4000)).top(2).tolist()
-    [4, 3]
+    >>> sorted(value(Problem(rows), RobustVolume(), stop=Stop(evals=1000)).highest(2).tolist())
+    [3, 4]
     """
 
     omega: float = 0.1

@@ -18,6 +18,7 @@ from ..._valuer import Axioms, Needs, Valuer
 from ._coalitions import by_coins, by_owen, coin_law, owen_law
 from ._exact import by_enumeration
 from ._orders import by_orders
+from ._stratified import by_strata
 from ._weights import inflation
 
 Run = Callable[..., Generator[Valuation, int | None, None]]
@@ -26,6 +27,7 @@ DESIGNS: dict[str, Run] = {
     "exact": by_enumeration,
     "permutations": by_orders,
     "antithetic": partial(by_orders, antithetic=True),
+    "stratified": by_strata,
     "owen": by_owen,
     "coins": by_coins,
 }
@@ -77,11 +79,11 @@ def sample(
 
 def best_design(game: Game) -> str:
     """The design that "auto" stands for: the least error for the price of this game's evaluations."""
-    if game.n < 0:
+    if game.n <= FEW_ROWS:
         return "stratified"
     if incremental(game):
         return "antithetic"
-    return "permutations"
+    return "stratified" if game.n <= MOST_STRATA else "permutations"
 
 
 def check_pair(name: str, design: str, log_mass: Floats, p: float = 0.5) -> None:

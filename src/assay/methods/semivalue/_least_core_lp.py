@@ -47,13 +47,12 @@ def least_core(
     if width <= 8 * np.finfo(float).eps * max(float(np.abs(gains).max()), abs(whole)):
         return np.full(n, whole / n), top  # all ask the same, up to the rounding of the worths
     rows, asked = members.astype(float), (beyond - top) / width
-    for weight in WEIGHTS:
-        z, e = _nearest(rows, asked, weight)
-        if not proven:
-            break
+    z, e = _nearest(rows, asked, WEIGHTS[0])
+    for weight in WEIGHTS[1:] if proven else ():
         tight = rows @ z + e - asked <= TOLERANCE
         if e <= _least_deficit(rows[tight], asked[tight]) + TOLERANCE:
             break
+        z, e = _nearest(rows, asked, weight)
     return whole / n + width * z, top + width * e
 
 
@@ -62,8 +61,8 @@ def _nearest(rows: Floats, asked: Worths, weight: float) -> tuple[Floats, float]
 
     For every weight below some bound that is above 0, the solution is exactly the one of least norm among
     those of least e (Mangasarian and Meyer, 1979, "Nonlinear Perturbation of Linear Programs"). Written for
-    y = (weight z, 1 + weight e) it is the least |y| such that [rows 1] y >= 1 + weight asked, which Lawson and
-    Hanson (1974, "Solving Least Squares Problems", chapter 23, problem LDP) turn into non-negative least
+    y = (weight z, 1 + weight e) it is the least |y| such that [rows 1] y >= 1 + weight asked, which Lawson
+    and Hanson (1974, "Solving Least Squares Problems", chapter 23, problem LDP) turn into non-negative least
     squares. Rows less their mean keep sum(z) = 0, as z is a combination of them.
     """
     n = rows.shape[1]
@@ -89,7 +88,7 @@ def _nearest(rows: Floats, asked: Worths, weight: float) -> tuple[Floats, float]
 
 def _polished(left: Floats, asked: Worths, z: Floats, e: float) -> tuple[Floats, float]:
     """Solve what is tight again without the weight, whose smallness costs digits; kept if it is the same."""
-    exact = np.linalg.lstsq(left, asked, rcond=1e-10)[0]
+    exact = np.asarray(np.linalg.lstsq(left, asked, rcond=1e-10)[0], float)
     same = np.abs(exact - np.append(z, e)).max() < 1e-5
     return (exact[:-1], float(exact[-1])) if same else (z, e)
 

@@ -133,7 +133,9 @@ class Strata:
         each = 2 if self.paired else 1
         law = np.max(self._laws, axis=0)
         if spread is not None:
-            law = np.max([_normal(one * np.sqrt(spread**2 + _even(one, spread))) for one in self._laws], axis=0)
+            law = np.max(
+                [_normal(one * np.sqrt(spread**2 + _even(one, spread))) for one in self._laws], axis=0
+            )
         law = np.where(self._held > 0, np.maximum(law, 1e-9 * law.max()), 0.0)
         wanted = allot(law, self._held, self._counts, budget // each)
         self.expected += wanted

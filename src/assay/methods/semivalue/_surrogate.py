@@ -27,6 +27,8 @@ FEWEST = 4  # draws behind a mean; smaller sizes are taken together with their n
 ODD = ((1,), (1, 3), (1, 3, 5))
 EVEN = ((2,), (2, 4))
 BOTH = ((1,), (1, 2), (1, 2, 3))
+LINES = 4096  # lines of 0 and 1 that are held as numbers at a time
+TINY = 1e-14
 CLOSE = 0.25  # sizes whose logarithms of t / (n - t) are this close share what is known of their spread
 
 
@@ -49,9 +51,8 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """Targets on coalitions drawn size by size, to be averaged times z."""
+    """Targets (m,) on the coalitions drawn, to be averaged times z; and kernels that may fit them."""
 
-    sets: Coalitions
     targets: Floats
     families: tuple[tuple[int, ...], ...]
 
@@ -89,14 +90,20 @@ class Record:
         sets, rest = coalitions[2:], worths[2:]
         if paired:
             sets, small, large = sets[::2], rest[::2], rest[1::2]
-            self.parts = [_Part(sets, small - large, ODD), _Part(sets, small + large, EVEN)]
+            self.parts = (_Part(small - large, ODD), _Part(small + large, EVEN))
         else:
-            self.parts = [_Part(sets, rest, BOTH)]
-        self.sizes = sets.sum(axis=1)
+            self.parts = (_Part(rest, BOTH),)
+        self.sets, self.sizes = sets, sets.sum(axis=1)
         self.counts = np.bincount(self.sizes, minlength=n + 1).astype(float)
         self.held = held(n, paired=paired)
         self.bins = _bins(self.counts, self.held)
+        number = np.full(n + 1, -1)
+        for i, bin_ in enumerate(self.bins):
+            number[bin_] = i
+        self.lines = [np.flatnonzero(number[self.sizes] == i) for i in range(len(self.bins))]
+        self.weight = self._weigh()
         self.surrogates: dict[int, Surrogate] = dict(before.surrogates) if before else {}
+        self.fits: dict[int, Floats] = dict(before.fits) if before else {}
 
     @property
     def fresh(self) -> bool:
@@ -106,88 +113,91 @@ class Record:
 
     def estimate(self, mass: Floats) -> Estimate:
         """The semivalue with `mass` (n,) on joining a coalition of s = 0, ..., n - 1 others."""
-        n = self.n
-        z = weights(np.asarray(mass, float), paired=self.paired)
-        values = np.full(n, mass[-1] * self.ends[1] - mass[0] * self.ends[0])
-        contributions = np.zeros((len(self.sizes), n))
-        squares, drift = np.zeros(n + 1), self.width**2 / n**2
-        for number, part in enumerate(self.parts):
-            pair = z[2 * number], z[2 * number + 1]
-            if max(np.abs(pair[0]).max(), np.abs(pair[1]).max()) < 1e-14:
+        mass = np.asarray(mass, float)
+        z = weights(mass, paired=self.paired)
+        values = mass[-1] * self.ends[1] - mass[0] * self.ends[0] + np.zeros(self.n)
+        # what a draw adds to a row that is in, and to one that is out, once surrogates are taken off
+        draws = np.zeros((2, len(self.sizes)))
+        law, squares = np.zeros((2, self.n + 1))
+        for number, pair in enumerate(zip(z[::2], z[1::2], strict=True)):
+            share = root_mean_square(*pair) ** 2
+            if share.max() < TINY:
                 continue
-            known, each, misses = self._adjust(number, part, *pair)
+            known, misses = self._adjust(number, *pair)
             values += known
-            contributions += each
-            spread = self._spread(misses)
-            squares += root_mean_square(*pair) ** 2 * np.maximum(spread**2, drift)
-        worst = max(1e-300, *(root_mean_square(*z[i : i + 2]).max() for i in range(0, len(z), 2)))
-        law = np.sqrt(sum(root_mean_square(*z[i : i + 2]) ** 2 for i in range(0, len(z), 2)))
-        spread = np.sqrt(squares) / np.maximum(law, 1e-12 * worst)
-        corrections, variance = self._means(contributions, squares)
-        return Estimate(values + corrections, np.sqrt(variance), spread)
+            draws += np.stack(pair)[:, self.sizes] * misses
+            law += share
+            squares += share * np.maximum(self._spread(misses) ** 2, (self.width / (2 * self.n)) ** 2)
+        spread = np.sqrt(np.divide(squares, law, out=np.zeros_like(law), where=law > TINY))
+        return Estimate(values, np.sqrt(self._variance(draws, squares)), spread)
 
-    def _adjust(
-        self, number: int, part: _Part, z_in: Floats, z_out: Floats
-    ) -> tuple[Floats, Floats, Floats]:
-        """What is known of a part (n,), what each draw adds to it, weighted (m, n), and the misses (m,)."""
-        n, sizes, full = self.n, self.sizes, self._full
-        z = np.where(part.sets, z_in[sizes, None], z_out[sizes, None])
-        if full.all():
-            return np.zeros(n), z * part.targets[:, None], np.zeros(len(sizes))
+    def _adjust(self, number: int, z_in: Floats, z_out: Floats) -> tuple[Floats, Floats]:
+        """The estimate of a part (n,), and what each draw's own surrogate misses of it (m,)."""
+        part, sizes, full = self.parts[number], self.sizes, self.counts == self.held
+        done = full[sizes]
+        if done.all():
+            return self._total(z_in, z_out, part.targets), np.zeros(len(sizes))
         if number not in self.surrogates:
-            costs = (root_mean_square(z_in, z_out)[sizes] * self._weight * ~full[sizes]) ** 2
-            self.surrogates[number] = fitted(part.sets, part.targets, costs, part.families)
+            costs = np.where(done, 0, root_mean_square(z_in, z_out)[sizes] * self.weight) ** 2
+            self.surrogates[number] = fitted(self.sets, part.targets, costs, part.families)
         f = self.surrogates[number]
-        inside = len(f.sets)
-        misses = np.append(f.misses, part.targets[inside:] - f.predict(part.sets[inside:]))
-        used, coefficients, known = misses.copy(), np.tile(f.coefficients, (n + 1, 1)), np.zeros(n)
-        for bin_ in self.bins:
-            chosen = np.flatnonzero(np.isin(sizes, bin_))
-            own = chosen[chosen < inside]
-            if len(chosen):
-                coefficients[bin_] -= f.inverse[:, own] @ f.misses[own] / len(chosen)
-            if len(bin_) == 1 and len(own):  # what was fitted is known, and not drawn again
-                t = bin_[0]
-                used[chosen] *= 1 - len(own) / self.held[t]
-                left = part.targets[own] - f.plain[own] @ coefficients[t]
-                known += left @ z[own] / self.held[t]
-        used[full[sizes]] = part.targets[full[sizes]]
-        known += f.values(np.where(full, 0, z_in), np.where(full, 0, z_out), coefficients)
-        misses[full[sizes]] = 0
-        return known, z * used[:, None], misses
+        fits = self._fits(number)
+        misses = part.targets - fits
+        misses[: len(f.sets)] = f.misses
+        used, coefficients = misses.copy(), np.tile(f.coefficients, (self.n + 1, 1))
+        for bin_, lines in zip(self.bins, self.lines, strict=True):
+            own = lines[lines < len(f.sets)]
+            if len(lines):
+                coefficients[bin_] -= f.inverse[:, own] @ f.misses[own] / len(lines)
+            if len(bin_) == 1 and len(own):
+                # with N in all, k of them fitted: f - f(those) + those + (N - k) x the mean of the others
+                held = self.held[bin_[0]]
+                used[lines] *= 1 - len(own) / held
+                used[own] += (part.targets[own] - f.plain[own] @ coefficients[bin_[0]]) * len(lines) / held
+        used[done] = part.targets[done]
+        misses[done] = 0
+        known = f.values(np.where(full, 0, z_in), np.where(full, 0, z_out), coefficients)
+        return known + self._total(z_in, z_out, used), misses
 
-    @property
-    def _full(self) -> NDArray[np.bool_]:
-        """Sizes of which every coalition was asked, (n + 1,)."""
-        return self.counts == self.held
+    def _fits(self, number: int) -> Floats:
+        """The surrogate at every draw (m,); what an earlier record has worked out is not worked out again."""
+        known = self.fits.get(number, np.empty(0))
+        f, parts = self.surrogates[number], [known]
+        for start in range(len(known), len(self.sizes), LINES):
+            parts.append(f.predict(self.sets[start : start + LINES]))
+        self.fits[number] = np.concatenate(parts)
+        return self.fits[number]
 
-    @property
-    def _weight(self) -> Floats:
+    def _total(self, z_in: Floats, z_out: Floats, targets: Floats) -> Floats:
+        """Sum over sizes of the means of z times the targets, (n,)."""
+        into, out = z_in[self.sizes] * targets * self.weight, z_out[self.sizes] * targets * self.weight
+        return _added(self.sets, into, out)
+
+    def _variance(self, draws: Floats, squares: Floats) -> Floats:
+        """Variance of the estimate, (n,); `squares` (n + 1,) is what one expects of a draw by its size."""
+        variance = np.zeros(self.n)
+        for bin_, lines in zip(self.bins, self.lines, strict=True):
+            count, weight = len(lines), self.weight[lines] * len(lines)
+            into, out = draws[:, lines] * weight
+            sums, around = _added(self.sets[lines], into, out), _added(self.sets[lines], into**2, out**2)
+            around -= sums**2 / max(count, 1)
+            prior = float((squares[bin_] / self._chance(bin_)).sum())
+            draw = (np.maximum(around, 0) + PRIOR * prior) / max(count - 1 + PRIOR, 1)
+            unseen = 1 - count / self.held[bin_[0]] if len(bin_) == 1 else 1.0
+            variance += draw / max(count, 1) * unseen
+        return variance
+
+    def _chance(self, bin_: NDArray[np.intp]) -> Floats:
+        """Shares of the sizes of a bin in its draws."""
+        expected = np.maximum(self.expected[bin_], TINY)
+        return expected / expected.sum()
+
+    def _weigh(self) -> Floats:
         """What a draw counts in the sum over sizes of means, (m,)."""
         by_size = 1 / np.maximum(self.counts, 1)
         for bin_ in self.bins:
-            if len(bin_) > 1:
-                chance = self.expected[bin_] / self.expected[bin_].sum()
-                by_size[bin_] = 1 / (max(self.counts[bin_].sum(), 1) * np.maximum(chance, 1e-12))
+            by_size[bin_] = 1 / (max(self.counts[bin_].sum(), 1) * self._chance(bin_))
         return by_size[self.sizes]
-
-    def _means(self, contributions: Floats, squares: Floats) -> tuple[Floats, Floats]:
-        """Sum of the means over strata, and its variance; `squares` is the prior of a draw's, by size."""
-        weighted = contributions * self._weight[:, None]
-        variance = np.zeros(self.n)
-        for bin_ in self.bins:
-            here = weighted[np.isin(self.sizes, bin_)]
-            count = len(here)
-            if len(bin_) > 1:
-                chance = np.maximum(self.expected[bin_] / self.expected[bin_].sum(), 1e-12)
-                prior = float((squares[bin_] / chance).sum())
-            else:
-                prior = float(squares[bin_[0]])
-            around = ((here - here.mean(axis=0)) ** 2).sum(axis=0) * count**2 if count else np.zeros(self.n)
-            draw = (around + PRIOR * prior) / max(count - 1 + PRIOR, 1)
-            unseen = 1 - count / self.held[bin_[0]] if len(bin_) == 1 else 1.0
-            variance += draw / max(count, 1) * unseen
-        return weighted.sum(axis=0), variance
 
     def _spread(self, misses: Floats) -> Floats:
         """Root mean square miss by size, (n + 1,), each size leaning on those close to it."""
@@ -195,7 +205,7 @@ class Record:
         t = np.arange(1, n)
         place = np.log(t / (n - t))
         sums = np.bincount(self.sizes, misses**2, minlength=n + 1)[1:n]
-        counts = np.where(self._full, 0, self.counts)[1:n]
+        counts = np.where(self.counts == self.held, 0, self.counts)[1:n]
         near = np.exp(-0.5 * ((place[:, None] - place) / CLOSE) ** 2)
         overall = sums.sum() / max(counts.sum(), 1)
         around = (near @ sums + overall) / (near @ counts + 1)
@@ -217,13 +227,21 @@ def adjusted(
     return [record.estimate(mass) for mass in masses]
 
 
+def _added(sets: Coalitions, into: Floats, out: Floats) -> Floats:
+    """Sum over lines of `into` where a row is in, and of `out` where it is not, (n,)."""
+    total = np.full(sets.shape[1], out.sum())
+    for start in range(0, len(sets), LINES):
+        some = slice(start, start + LINES)
+        total += (into[some] - out[some]) @ sets[some]
+    return total
+
+
 def _bins(counts: Floats, held: Floats) -> list[NDArray[np.intp]]:
     """Sizes that were not asked in full, neighbours together until there are enough draws."""
     bins: list[list[int]] = []
     for t in np.flatnonzero(counts < held).tolist():
-        if bins and min(counts[bins[-1]].sum(), counts[t]) < FEWEST and len(bins[-1]) > 0:
-            if counts[bins[-1]].sum() < FEWEST or counts[t] < FEWEST:
-                bins[-1].append(t)
-                continue
-        bins.append([t])
+        if bins and min(counts[bins[-1]].sum(), counts[t]) < FEWEST:
+            bins[-1].append(t)
+        else:
+            bins.append([t])
     return [np.array(bin_, np.intp) for bin_ in bins]

@@ -19,7 +19,9 @@ from ._surrogate_kernel import kernel, mean_weights
 
 MOST = 1500  # coalitions (or pairs) that are fitted; the others are only corrected for
 TRIED = 500  # of these, how many choose noise and powers
-NOISES = (1e-9, 1e-6, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 1e3)
+EXACT = 1e-12  # noise of a game that the kernel spans: to be handled with care, and few coalitions
+SPANNED = 1e-5  # where misses are no more than this, in units of the worths
+NOISES = (1e-6, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 1e3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +36,6 @@ class Surrogate:
         Inverse of the kernel matrix with noise.
     coefficients : array of shape (m,)
         The function is the kernel with `sets`, times these.
-    noise : float
-        What was added to the diagonal.
     degrees : tuple of int
         Powers of the kernel.
     """
@@ -43,7 +43,6 @@ class Surrogate:
     sets: Coalitions
     inverse: Floats
     coefficients: Floats
-    noise: float
     degrees: tuple[int, ...]
 
     @cached_property
@@ -89,21 +88,22 @@ def fitted(
     families : tuple of tuples of int
         Powers of the kernel to choose from.
     """
-    few = slice(TRIED)
-    scale = float(np.sqrt(np.mean(targets**2))) or 1.0
-    best: tuple[float, float, tuple[int, ...]] | None = None
+    few, scale = slice(TRIED), float(np.sqrt(np.mean(targets**2))) or 1.0
+    cost, best = np.inf, None
     for degrees in families:
         turns, vectors = np.linalg.eigh(kernel(sets[few], sets[few], degrees))
         seen = vectors.T @ (targets[few] / scale)
-        for noise in NOISES:
+        for noise in (EXACT, *NOISES):
             shrunk = 1 / (np.maximum(turns, 0) + noise)
             misses = (vectors @ (shrunk * seen)) / (vectors**2 @ shrunk)
-            cost = float(costs[few] @ misses**2)
-            if best is None or cost < best[0]:
-                best = (cost, noise, degrees)
+            now = float(costs[few] @ misses**2)
+            if now < cost and (noise > EXACT or np.abs(misses).max() < SPANNED):
+                cost, best = now, (degrees, noise, vectors, shrunk, seen)
     assert best is not None
-    _, noise, degrees = best
-    sets = sets[:MOST]
+    degrees, noise, vectors, shrunk, seen = best
+    if noise == EXACT or len(sets) <= TRIED:
+        inverse, coefficients = (vectors * shrunk) @ vectors.T, vectors @ (shrunk * seen) * scale
+        return Surrogate(sets[few], inverse, coefficients, degrees)
+    sets, targets = sets[:MOST], targets[:MOST]
     inverse = np.linalg.inv(kernel(sets, sets, degrees) + noise * np.eye(len(sets)))
-    inverse = (inverse + inverse.T) / 2
-    return Surrogate(sets, inverse, inverse @ targets[:MOST], noise, degrees)
+    return Surrogate(sets, inverse, inverse @ targets, degrees)

@@ -41,11 +41,12 @@ class AME(Semivalue):
 
     While there are less than 5 draws a row, values are the coefficients of the LASSO, its penalty found by
     5-fold cross-validation, as in the paper. They are shrunk towards 0, and many are 0. Their standard errors
-    are those of the unbiased values that one further step from the LASSO would give (the debiased LASSO): an
-    upper bound in practice, as shrinking makes the error smaller. From 5 draws a row on, values are those of
-    least squares, without a penalty: what an additive game explains is taken off first and added to the
-    values, and standard errors allow for any scatter (HC3). `Valuation.why` says which. Both together with a
-    prior that vanishes as the draws grow (see `_spread`).
+    are those of the unbiased values that one further step from the LASSO gives (the debiased LASSO), or how
+    far it is from those if that is more: 95% intervals cover over nine rows in ten, but the few rows that
+    matter most are shrunk by more than that in up to three runs of ten. From 5 draws a row on, values are
+    those of least squares, without a penalty and nearly unbiased: what an additive game explains is taken off
+    first and added to the values, and standard errors allow for any scatter (HC3). `Valuation.why` says
+    which. Both together with a prior that vanishes as the draws grow (see `_spread`).
 
     One evaluation a draw; memory is 9 bytes a draw and row.
 
@@ -149,8 +150,8 @@ def _least_squares(
 ) -> tuple[Floats, Floats]:
     """Values (n,), and the variances (n,) of one draw.
 
-    For any parts w, AME_i = w_i + AME_i of the game y - sum of w_j b_j: the additive fit w is taken off first.
-    The regressors would not fit it, as their scale depends on p.
+    For any parts w, AME_i = w_i + AME_i of the game y - sum of w_j b_j: the additive fit w is taken off
+    first. The regressors would not fit it, as their scale depends on p.
     """
     deviations, regressors, scale = _regressors(members, level, grid)
     parts = _inverse(deviations) @ (deviations.T @ worths)
@@ -164,11 +165,11 @@ def _least_squares(
 
 
 def _inverse(columns: Floats) -> Floats:
-    return np.linalg.pinv(columns.T @ columns, hermitian=True)
+    return np.asarray(np.linalg.pinv(columns.T @ columns, hermitian=True), float)
 
 
 def _lasso(members: Coalitions, worths: Worths, level: Positions, grid: Floats) -> tuple[Floats, Floats]:
-    """Values (n,), and the variances (n,) of one draw of the debiased LASSO.
+    """Values (n,), and the variances (n,) of one draw of the debiased LASSO, or its square gap to the values.
 
     With the coefficients c of a LASSO that has not seen a draw, c + x (y - x c) is unbiased whatever c is. So
     each fold's draws are taken with the LASSO of the others.
@@ -189,4 +190,5 @@ def _lasso(members: Coalitions, worths: Worths, level: Positions, grid: Floats) 
         for seen, unseen in parts.split(X):
             other = Lasso(cv.alpha_, fit_intercept=False, max_iter=2000).fit(X[seen], y[seen]).coef_
             steps[unseen] = other + X[unseen] * (y[unseen] - X[unseen] @ other)[:, None]
-    return unit * np.sqrt(scale) * cv.coef_, unit**2 * scale * steps.var(axis=0)
+    each = np.maximum(steps.var(axis=0), draws * (steps.mean(axis=0) - cv.coef_) ** 2)
+    return unit * np.sqrt(scale) * cv.coef_, unit**2 * scale * each

@@ -51,5 +51,5 @@ class Banzhaf(Semivalue):
     def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
         """Yield an estimate after every batch of evaluations."""
         assert problem.game is not None
-        usual = "coins"
+        usual = "stratified" if problem.game.n <= FEW_ROWS else "coins"
         return sample([self], usual if self.design == "auto" else self.design, problem, rng)

@@ -79,8 +79,7 @@ class ClassWiseShapley(Valuer):
             evals, draws = evals + batch * cost, draws + batch
             for one in classes:
                 values[one.rows], stderr[one.rows] = one.estimate(width)
-            facts = {"evals": evals, "draws": draws, "next_evals": cost}
-            room = yield Valuation(values.copy(), stderr.copy(), **facts)
+            room = yield Valuation(values.copy(), stderr.copy(), evals=evals, draws=draws, next_evals=cost)
             batch = usual if room is None else int(np.clip(room // cost, 1, usual))
 
 

@@ -13,7 +13,7 @@ from ..._errors import AssayError
 from ..._game import BLOCK, Game
 from ..._problem import Problem
 from ..._types import Floats, Positions, Worths
-from ..._valuation import Valuation
+from ..._valuation import Status, Valuation
 from ..._valuer import Needs, Valuer
 from ._spread import Range, variance
 
@@ -34,7 +34,8 @@ class DeltaShapley(Valuer):
     `upper` + 1 rows tells what each of the rows that join adds, and such chains tile the circle. So a round
     tells one contribution of every row, to a number of others that is drawn evenly; it costs n (1 + 1 / s)
     evaluations, where s = `upper` - `lower` + 1 is the number of sizes. Values are unbiased. Standard errors
-    come from the spread over rounds, together with a prior that vanishes as they grow (see `_spread`).
+    come from the spread over rounds, together with a prior that vanishes as they grow (see `_spread`). Where
+    a row joins nobody only, or all others only, values are exact after one round.
 
     Parameters
     ----------
@@ -83,9 +84,13 @@ class DeltaShapley(Valuer):
         assert game is not None
         n, (lower, upper) = game.n, self._bounds(game.n)
         ends = _Ends.of(game, lower, upper)
+        if lower == upper and lower in (0, n - 1):  # a row joins nobody, or all others: nothing is drawn
+            added, _, paid = _round(game, ends, lower, upper, rng)
+            yield Valuation(added, evals=ends.evals + paid, status=Status.exact)
+            return
         cost = n + -(-n // (upper - lower + 1))
         usual = max(2, min(MOST_ROUNDS, BATCH_EVALS // cost))
-        span, evals, draws, batch = Range(), ends.evals, 0, usual
+        span, width, evals, draws, batch = Range(), 1.0, ends.evals, 0, usual
         mean, spread = np.zeros(n), np.zeros(n)
         while True:
             for _ in range(batch):
@@ -122,7 +127,7 @@ class _Ends:
         wanted = np.array([lower == 0, upper == game.n - 1])
         worths = np.full(2, np.nan)
         worths[wanted] = game(np.array([[False], [True]]).repeat(game.n, axis=1)[wanted])
-        return cls(*worths.tolist(), int(wanted.sum()))
+        return cls(float(worths[0]), float(worths[1]), int(wanted.sum()))
 
 
 def _round(

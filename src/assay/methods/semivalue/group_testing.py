@@ -11,9 +11,10 @@ import numpy as np
 
 from ..._errors import AssayError
 from ..._problem import Problem
-from ..._types import Coalitions, Floats, Positions, Worths
+from ..._types import Floats, Positions, Worths
 from ..._valuation import Status, Valuation
-from ..._valuer import Needs, Valuer
+from ..._valuer import Axioms, Needs, Valuer
+from ._sized import of_sizes
 from ._spread import Range, variance
 
 BATCH = 64
@@ -23,7 +24,7 @@ BINS = 16  # of sizes that are drawn equally often
 @final
 @dataclass(eq=False, kw_only=True)
 class GroupTesting(Valuer):
-    """Shapley values from whole coalitions: rows are compared by the worths of those that hold one of the two.
+    """Shapley values from comparing rows: two differ by what coalitions that hold one of them are worth.
 
     A coalition of k rows is drawn in proportion to 1 / k + 1 / (n - k), k = 1 .. n - 1, and informs all rows.
     The differences of values that it estimates make up a feasibility problem, which has a solution in closed
@@ -49,37 +50,35 @@ class GroupTesting(Valuer):
     (5.0, 'budget')
     """
 
-    # Let b be a coalition as 0s and 1s, k its size and q(k) = (1 / k + 1 / (n - k)) / Z the law of sizes, so that
-    # Z = 2 (1 + 1/2 + ... + 1/(n - 1)). For rows i and j, coalitions with both or neither cancel in
+    # Let b be a coalition as 0s and 1s, k its size and q(k) = (1 / k + 1 / (n - k)) / Z the law of sizes, so
+    # that Z = 2 (1 + 1/2 + ... + 1/(n - 1)). For rows i and j, coalitions with both or neither cancel in
     # E[u (b_i - b_j)]; one S + i, |S| = k - 1, has the probability q(k) / C(n, k), and
     #     Z q(k) / C(n, k) = n / (k (n - k)) / C(n, k) = 1 / ((n - 1) C(n - 2, k - 1)),
     # so that Z E[u (b_i - b_j)] is the mean over sizes of the mean of u(S + i) - u(S + j): what their Shapley
-    # values differ by. The paper looks for values that sum to U = u(all) - u(none) and differ by the means d_ij
-    # of what was drawn, up to a tolerance. But d_ij = a_i - a_j with a = mean of Z u b, so that
+    # values differ by. The paper looks for values that sum to U = u(all) - u(none) and differ by the means
+    # d_ij of what was drawn, up to a tolerance. But d_ij = a_i - a_j with a = mean of Z u b, so that
     #     values = U / n + a - mean(a)
-    # differ by exactly d_ij, and sum to U: no programme has to be solved. As b - k / n sums to 0,
-    # a - mean(a) is the mean of Z u (b - k / n). Any c(k) in place of 0 leaves Z E[(u - c(k)) (b - k / n)] as it
-    # is, because given k every row is as likely as another to be in.
+    # differ by exactly d_ij, and sum to U: no programme has to be solved. As b - k / n sums to 0, a - mean(a)
+    # is the mean of Z u (b - k / n). Taking any c(k) off u leaves the expectation of that as it is, because
+    # given k every row is as likely as another to be in.
     needs: ClassVar[Needs] = Needs.GAME
+    axioms: ClassVar[Axioms] = Axioms.SEMIVALUE | Axioms.EFFICIENCY
 
-    def estimates(
-        self, problem: Problem, rng: np.random.Generator
-    ) -> Generator[Valuation, int | None, None]:
+    def estimates(self, problem: Problem, rng: np.random.Generator) -> Generator[Valuation, int | None, None]:
         """Yield an estimate after every batch of coalitions."""
         game, span = problem.game, Range()
         assert game is not None
         n = game.n
         ends = game(np.array([[False], [True]]).repeat(n, axis=1))  # what none and all are worth
         width, whole = span.see(ends), float(ends[1] - ends[0])
-        if n == 1:
+        while n == 1:  # when cross-fitted, other folds may have more rows and go on
             yield Valuation(np.array([whole]), evals=2, status=Status.exact)
-            return
         z, law = _law(n)
         guess = _Guess(law, ends)
         total, squares, draws, count = np.zeros(n), np.zeros(n), 0, BATCH
         while True:
             sizes = rng.choice(n - 1, count, p=law) + 1
-            coalitions = _of_sizes(sizes, n, rng)
+            coalitions = of_sizes(sizes, n, rng)
             worths = game(coalitions)
             width = span.see(worths)
             parts = z * (worths - guess(sizes))[:, None] * (coalitions - sizes[:, None] / n)
@@ -97,12 +96,13 @@ class GroupTesting(Valuer):
 
 
 def samples_needed(error: float, doubt: float, n: int, width: float = 1.0) -> int:
-    """Draws after which the values of `GroupTesting` are close to Shapley values for certain, but for `doubt`.
+    """Draws after which the values of `GroupTesting` are near to Shapley values, certain but for `doubt`.
 
-    By Bennett's inequality. The difference of two rows' values is Z times a mean of terms u (b_i - b_j), which
-    are at most `width` and differ from 0 with the probability 1 - q = 2 / Z. If all n (n - 1) / 2 differences
-    are within error / (2 sqrt(n)), the values are within `error`. With H = Z / 2 = 1 + 1/2 + ... + 1/(n - 1)
-    and h(x) = (1 + x) log(1 + x) - x that takes H log(n (n - 1) / doubt) / h(error / (4 width sqrt(n))) draws.
+    By Bennett's inequality: the difference of two rows' values is Z times a mean of terms u (b_i - b_j),
+    which are at most `width` and differ from 0 with the probability 1 - q = 2 / Z. If all n (n - 1) / 2
+    differences are within error / (2 sqrt(n)), the values are within `error`; the paper leaves half of it to
+    the solver's tolerance, which the closed form does not use. With H = Z / 2 = 1 + 1/2 + ... + 1/(n - 1) and
+    h(x) = (1 + x) log(1 + x) - x this takes H log(n (n - 1) / doubt) / h(error / (4 width sqrt(n))) draws.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def samples_needed(error: float, doubt: float, n: int, width: float = 1.0) -> in
     n : int
         Rows; at least 2.
     width : float
-        The largest magnitude of a worth, 1 for accuracy; above 0.
+        The largest difference of two worths, 1 for accuracy; above 0.
 
     Returns
     -------
@@ -178,11 +178,3 @@ def _law(n: int) -> tuple[float, Floats]:
     weights = 1 / k + 1 / (n - k)
     z = float(weights.sum())
     return z, weights / z
-
-
-def _of_sizes(sizes: Positions, n: int, rng: np.random.Generator) -> Coalitions:
-    """A coalition (batch, n) of each size, the rows uniform."""
-    coalitions = np.zeros((len(sizes), n), bool)
-    for line, size in zip(coalitions, sizes, strict=True):
-        line[rng.choice(n, size, replace=False)] = True
-    return coalitions

@@ -56,6 +56,6 @@ class WeightedBanzhaf(Semivalue):
     def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
         """Yield an estimate after every batch of evaluations."""
         assert problem.game is not None
-        usual = "coins"
+        usual = "stratified" if problem.game.n <= FEW_ROWS else "coins"
         design = usual if self.design == "auto" else self.design
         return sample([self], design, problem, rng, **({"p": self.p} if design == "coins" else {}))
