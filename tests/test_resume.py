@@ -15,7 +15,7 @@ import pytest
 from _value_child import bits, problem_of
 
 CHILD = Path(__file__).with_name("_value_child.py")
-MOMENTS = 4
+MOMENTS = 3
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from itertools import combinations, groupby, permutations
 from math import comb
 
 import numpy as np
+from scipy.optimize import linprog, minimize
 from sklearn.naive_bayes import GaussianNB
 
 from assay import Data, Memory, Problem, TableGame
@@ -84,12 +85,55 @@ def owen(worths: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return values
 
 
+def least_core(worths: np.ndarray) -> np.ndarray:
+    """The least core by one linear program over all coalitions, and its point nearest to equal shares."""
+    n = len(worths).bit_length() - 1
+    rows, gains = bits_of(n)[1:-1].astype(float), worths[1:-1] - worths[0]
+    whole = worths[-1] - worths[0]
+    if n == 1:
+        return np.array([whole])
+    bounds = [(None, None)] * (n + 1)
+    cost, total = np.append(np.zeros(n), 1.0), np.append(np.ones(n), 0.0)[None]
+    lp = linprog(cost, -np.c_[rows, np.ones(len(rows))], -gains, total, [whole], bounds, method="highs")
+    least = lp.x[-1] + 1e-9
+    found = minimize(
+        lambda x: ((x - whole / n) ** 2).sum(),
+        lp.x[:n],
+        jac=lambda x: 2 * (x - whole / n),
+        method="SLSQP",
+        constraints=[
+            {"type": "eq", "fun": lambda x: x.sum() - whole, "jac": lambda x: np.ones(n)},
+            {"type": "ineq", "fun": lambda x: rows @ x + least - gains, "jac": lambda x: rows},
+        ],
+        options={"ftol": 1e-14, "maxiter": 1000},
+    )
+    return found.x
+
+
+def ame(worths: np.ndarray) -> np.ndarray:
+    """The average marginal effect: the others are in by a probability of .2, .4, .6 or .8."""
+    n = len(worths).bit_length() - 1
+    masses = [by_size(n, "WeightedBanzhaf", p=p) for p in (0.2, 0.4, 0.6, 0.8)]
+    return semivalue(worths, np.mean(masses, axis=0))
+
+
+def delta(worths: np.ndarray) -> np.ndarray:
+    """Shapley of coalitions up to a quarter of the rows."""
+    n = len(worths).bit_length() - 1
+    mass = (np.arange(n) <= min(n // 4, n - 1)).astype(float)
+    return semivalue(worths, mass / mass.sum())
+
+
 TRUTHS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "Shapley": shapley,
     "BetaShapley": lambda v: semivalue(v, by_size(len(v).bit_length() - 1, "BetaShapley", alpha=4, beta=1)),
     "Banzhaf": banzhaf,
     "WeightedBanzhaf": lambda v: semivalue(v, by_size(len(v).bit_length() - 1, "WeightedBanzhaf", p=0.8)),
     "LeaveOneOut": leave_one_out,
+    "AME": ame,
+    "DeltaShapley": delta,
+    "GroupTesting": shapley,
+    "LeastCore": least_core,
     "OwenValue": shapley,  # where every row is a group of its own
 }
 

@@ -99,4 +99,5 @@ def _together(n: int, parts: Sequence[Fold], estimates: Sequence[Valuation]) -> 
         draws=min(estimate.draws for estimate in estimates),
         next_evals=sum(estimate.next_evals for estimate in estimates),
         status=Status.exact if exact else Status.running,
+        why=estimates[0].why,
     )

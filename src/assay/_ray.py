@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from functools import lru_cache, partial
+from importlib import import_module
 from typing import Any
 
 from joblib import parallel_config, register_parallel_backend
@@ -40,7 +41,7 @@ def ray_backend() -> parallel_config:
         If Ray is not installed.
     """
     try:
-        import ray
+        ray = _ray()
     except ImportError as error:
         raise AssayError("Ray is not installed; install it: pip install 'assay[ray]'.") from error
     if not ray.is_initialized():
@@ -64,10 +65,9 @@ class RayBackend(ParallelBackendBase):
         self._pending: dict[Any, Future[Any]] = {}
         self._waiter: threading.Thread | None = None
 
-    def effective_n_jobs(self, n_jobs: int | None) -> int:
+    def effective_n_jobs(self, n_jobs: Any) -> Any:
         """Return how many tasks run at once; -1 is every core of the cluster as it is now."""
-        import ray
-
+        ray = _ray()
         if n_jobs == 0:
             raise ValueError("n_jobs is 0; it needs to be at least 1, or -1 for every core of the cluster.")
         if n_jobs is None or n_jobs < 0:
@@ -76,8 +76,7 @@ class RayBackend(ParallelBackendBase):
 
     def submit(self, func: Any, callback: Any = None) -> Future[Any]:
         """Send a batch of calls to the cluster."""
-        import ray
-
+        ray = _ray()
         future: Future[Any] = Future()
         if callback is not None:
             future.add_done_callback(callback)
@@ -95,8 +94,7 @@ class RayBackend(ParallelBackendBase):
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
         """Cancel what is under way: nobody will ask for it."""
-        import ray
-
+        ray = _ray()
         with self._change:
             refs = list(self._pending)
             self._pending.clear()
@@ -105,13 +103,11 @@ class RayBackend(ParallelBackendBase):
 
     def share(self, thing: Any) -> Any:
         """Put `thing` into the cluster's store once; each worker reads it from its own node's copy."""
-        import ray
-
+        ray = _ray()
         return partial(_fetched, ray.put(thing))
 
     def _wait(self) -> None:
-        import ray
-
+        ray = _ray()
         while True:
             with self._change:
                 refs = list(self._pending)
@@ -125,9 +121,13 @@ class RayBackend(ParallelBackendBase):
                     _settle(future, ref)
 
 
-def _settle(future: Future[Any], ref: Any) -> None:
-    import ray
+def _ray() -> Any:
+    """Import Ray, which takes a second and may not be there."""
+    return import_module("ray")
 
+
+def _settle(future: Future[Any], ref: Any) -> None:
+    ray = _ray()
     try:
         result = ray.get(ref)
     except ray.exceptions.RayTaskError as error:
@@ -144,6 +144,4 @@ def _run(calls: Any) -> Any:
 
 @lru_cache(maxsize=1)
 def _fetched(ref: Any) -> Any:
-    import ray
-
-    return ray.get(ref)
+    return _ray().get(ref)

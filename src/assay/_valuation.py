@@ -59,7 +59,7 @@ class Valuation:
     method : str
         The method, and whether it was cross-fitted.
     why : str
-        Why this method, where it was chosen automatically.
+        Why this method, where it was chosen automatically; else what the method has to say of itself.
 
     Raises
     ------

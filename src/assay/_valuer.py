@@ -182,7 +182,7 @@ def value(
                 raise RuntimeError(f"{name}.estimates ended before `stop` was reached.") from None
             elapsed = time.perf_counter() - start
             status = stop.status(now, last_evals=last, elapsed=elapsed)
-            now = replace(now, ids=ids, seconds=elapsed, status=status, method=label, why=why)
+            now = replace(now, ids=ids, seconds=elapsed, status=status, method=label, why=why or now.why)
             last = now.evals
             room = None if stop.evals is None else stop.evals - now.evals
             report(now.evals)

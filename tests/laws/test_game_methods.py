@@ -9,7 +9,7 @@ from truth import TRUTHS, Notebook, banzhaf, bits_of, of_game, random_game, shap
 from assay import REGISTRY, Axioms, CachedGame, Data, Needs, Problem, Status, Stop, TableGame, value
 
 ASKING = sorted(name for name, thing in REGISTRY.items() if Needs.GAME in thing.needs)
-SAMPLED = [name for name in ASKING if name != "LeaveOneOut"]
+SAMPLED = [name for name in ASKING if name not in ("LeaveOneOut", "LeastCore")]  # few rows: those are exact
 
 
 SAMPLING = {
@@ -44,7 +44,7 @@ def test_equals_enumeration(name, n, seed):
     valuation = run(game, name, stop=Stop(evals=40_000), seed=seed)
     truth = TRUTHS[name](game.worths)
     if valuation.stderr is None:
-        np.testing.assert_allclose(valuation.values, truth, atol=1e-12)
+        np.testing.assert_allclose(valuation.values, truth, atol=1e-6 if name == "LeastCore" else 1e-12)
     else:
         assert np.abs(valuation.values - truth).max() < 0.15
         assert (np.abs(valuation.values - truth) / valuation.stderr).max() < 4

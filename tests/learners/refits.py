@@ -112,7 +112,7 @@ def check_refits(kind: type[Learner], problem: Problem, *, atol: float = 1e-9, r
 
 
 def check_begin(kind: type[Learner], problem: Problem) -> None:
-    """Assert that two states are independent, and that chunks and orders change an answer by rounding only."""
+    """Assert that two states are independent, and that chunks and orders change answers by rounding only."""
     learner = twin(kind, problem)
     n, m, width = problem.n, len(learner.question.V), learner.question.width
     one, two, whole = learner.begin(), learner.begin(), learner.begin()

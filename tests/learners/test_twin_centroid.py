@@ -27,7 +27,7 @@ def test_worths_are_those_of_refits(kind, priors):
 @pytest.mark.parametrize("priors", ["uniform", "empirical"])
 @pytest.mark.parametrize("score", ["neg_log_loss", "f1_macro", own_score], ids=str)
 def test_scores_of_probabilities_and_of_labels(priors, score):
-    """Probabilities are of divided distances, whatever labels are; log loss refuses rows one of each class."""
+    """Probabilities are of divided distances, whatever labels are; one row of each class has none."""
     for kind in ("text", "rare", "wide", "shifted"):
         # scikit-learn finds distances by |x|^2 - 2 x v + |v|^2, which rounds more
         check_refits(Centroid, odd_problem(kind, NearestCentroid(priors=priors), score), atol=1e-6)

@@ -147,6 +147,12 @@ def test_keeps_to_the_budget_and_tells_the_deficit():
     assert first.why.startswith("The least deficit of the coalitions seen is ")
 
 
+def test_the_deficit_that_is_told_does_not_depend_on_the_empty_coalition():
+    """Five miners lack 0.4, also where a coalition of none is worth 7."""
+    estimates = LeastCore().estimates(of_game(TableGame(SIZES // 2 + 7.0)), np.random.default_rng(0))
+    assert next(iter(estimates)).why == "The least deficit is 0.4."
+
+
 @pytest.mark.parametrize("n", [1, 2])
 def test_one_or_two_rows(n):
     """One row gets the whole; two rows share what is left beyond their own worths evenly."""

@@ -15,8 +15,8 @@ from sklearn.neighbors import NearestCentroid
 from .._types import Floats, Positions
 from ._distances import square_distances
 from ._learner import Learner
-from ._question import Question
 from ._probabilities import softmax, sure_of
+from ._question import Question
 
 
 class _State(NamedTuple):
@@ -67,7 +67,7 @@ class Centroid(Learner):
             return None
         twin, X = cls(question, priors == "empirical"), question.X
         whole = np.bincount(question.y, minlength=question.width)[None]
-        return None if twin.refuses(whole)[0] or (X == X[0]).all() else twin
+        return None if twin.refuses(whole)[0] or (np.ptp(X, axis=0) == 0).all() else twin
 
     def begin(self) -> _State:
         """No rows."""

@@ -15,9 +15,9 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from .._types import Floats, Positions
 from ._learner import Learner
+from ._probabilities import softmax, sure_of
 from ._question import Question
 from ._scatter import NO_RANK, ROUNDED, SIZE, Scatter, begin, learn, solve
-from ._probabilities import softmax, sure_of
 
 
 @final
@@ -138,7 +138,7 @@ class Discriminant(Learner):
 
 @njit(cache=True, nogil=True)
 def _join(every, state, rows, answers, done, X, y, columns, tol, priors, probable):
-    """Learn rows from `done` on; the place of the first whose answer has to be retraced, else their number."""
+    """Learn rows from `done` on; the place of the first whose answer is to be retraced, else their number."""
     for j in range(done, len(rows)):
         learn(state, X[rows[j]], rows[j], y[rows[j]])
         if (every or j == len(rows) - 1) and state.counts.max() < state.marks[SIZE]:
@@ -154,7 +154,7 @@ def _join(every, state, rows, answers, done, X, y, columns, tol, priors, probabl
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _answer(state, columns, tol, priors, answer):
-    """Write log scores: with W gap_k = w_k, those of class k less the first's are w_k (v - middle) + levels."""
+    """Write log scores but for a constant: with w_k = W gap_k, w_k (v - middle) + log(prior) of class k."""
     counts, known = state.counts, np.flatnonzero(state.counts > 0)
     c, d = len(known), state.means.shape[1]
     shares = priors if len(priors) > 0 else counts[known] / state.marks[SIZE]

@@ -9,7 +9,7 @@ from . import _newton
 from ._drive import ask
 from ._learner import Learner
 from ._logistic import LogisticRegression
-from ._moments import spread
+from ._moments import predict, spread
 from ._ridge import LinearRegression, Ridge, RidgeClassifier
 from ._scores import score
 
@@ -95,14 +95,14 @@ def _squares_parts(
         w = weights[block]
         f, share = (w * total / (total - w), w / (total - w)) if s.intercept else (w, np.zeros(len(w)))
         z = s.X[block] - fitted.mean
-        u = z @ fitted.P
+        u = _product(z, fitted.P)
         free = 1 - f * (z * u).sum(axis=1)
         gap = s.Y[block] - fitted.level
         pull = (f / np.where(free > LEAST, free, 1.0))[:, None] * (gap - z @ fitted.beta.T)
         level = fitted.level - share[:, None] * gap
         centre = fitted.mean - share[:, None] * z
         level += pull * (centre * u).sum(axis=1)[:, None] - centre @ fitted.beta.T
-        decision = level[:, :, None] + fitted.beta @ s.V - pull[:, :, None] * (u @ s.V)[:, None]
+        decision = level[:, :, None] + fitted.beta @ s.V - pull[:, :, None] * _product(u, s.V)[:, None]
         worths[block] = score(learner.question, _answers(learner, decision))
         worths[block[free <= LEAST]] = np.nan
     return True
@@ -134,7 +134,7 @@ def _logistic_parts(learner: Learner, rows: Positions, weights: Floats, worths: 
     for block in _blocks(learner, rows):
         free = 1 - s[block] * q[block]
         step = r[block] / free
-        margins = z + step[:, None] * ((X[block] @ P) @ learner.V[:, :m])
+        margins = z + step[:, None] * _product(_product(X[block], P), learner.V)[:, :m]
         error = _bound(r[block], q[block], free, widest)
         flips = np.abs(margins) <= 4 * error[:, None] * np.sqrt(asked / free[:, None])
         sure = (free > LEAST) & ((error**2 <= 2 * _newton.GAP) | (labels_only & ~flips.any(axis=1)))
@@ -150,7 +150,14 @@ def _logistic_parts(learner: Learner, rows: Positions, weights: Floats, worths: 
 
 
 def _leverage(X: Floats, P: Floats) -> Floats:
-    return ((X @ P) * X).sum(axis=1)
+    return (_product(X, P) * X).sum(axis=1)
+
+
+def _product(A: Floats, B: Floats) -> Floats:
+    """A (k, l) times B (l, j), by one thread: a BLAS would wake others for so little."""
+    out = np.empty((len(A), B.shape[1]))
+    predict(B, np.zeros(len(B)), np.zeros(len(A)), A, out)
+    return out
 
 
 def _bound(r: Floats, q: Floats, free: Floats, widest: float) -> Floats:

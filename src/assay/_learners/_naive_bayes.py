@@ -15,8 +15,8 @@ from sklearn.naive_bayes import GaussianNB
 from .._types import Floats, Positions
 from ._distances import square_distances
 from ._learner import Learner
-from ._question import Question
 from ._probabilities import softmax
+from ._question import Question
 
 
 class _State(NamedTuple):

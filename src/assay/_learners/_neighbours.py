@@ -22,7 +22,7 @@ POWERS = {"euclidean": 2.0, "l2": 2.0, "manhattan": 1.0, "cityblock": 1.0, "l1":
 
 
 class _State(NamedTuple):
-    count: NDArray[np.intp]  # (1,) rows
+    size: NDArray[np.intp]  # (1,) rows
     last: Floats  # (m,) distance of the k-th neighbour
     near: Floats  # (m, k) distances of the neighbours, nearest first
     who: NDArray[np.intp]  # (m, k) their positions in train
@@ -36,8 +36,8 @@ class Neighbours(Learner):
     """`KNeighborsClassifier` and `KNeighborsRegressor`: each validation row keeps its k nearest rows.
 
     A row that joins is compared with the k-th neighbour of every validation row: O(m), and O(m d) where the
-    table of all distances would be too large to keep. A single coalition walks the sorted rows of `train` from
-    the nearest until it has met k members, O(m n k / size), where that is shorter than looking at all.
+    table of all distances would be too large to keep. A single coalition walks the sorted rows of `train`
+    from the nearest until it has met k members, O(m n k / size), where that is shorter than looking at all.
 
     Of rows at the same distance the earlier in `train` is nearer. scikit-learn leaves that to its search (a
     heap, in brute force, that may drop either; the order of the leaves, in a tree), and brute force finds
@@ -69,10 +69,11 @@ class Neighbours(Learner):
         wanted = KNeighborsRegressor if question.classes is None else KNeighborsClassifier
         if type(model) is not wanted or model.metric_params or model.weights not in ("uniform", "distance"):
             return None
-        power = model.p if model.metric == "minkowski" else POWERS.get(model.metric)
-        if power is None or not power >= 1 or not 1 <= model.n_neighbors <= len(question.X):
+        power: Any = model.p if model.metric == "minkowski" else POWERS.get(model.metric)
+        k: Any = model.n_neighbors
+        if power is None or not power >= 1 or k is None or not 1 <= k <= len(question.X):
             return None
-        return cls(question, int(model.n_neighbors), float(power), model.weights == "distance")
+        return cls(question, int(k), float(power), model.weights == "distance")
 
     def begin(self) -> _State:
         """No rows."""
@@ -129,8 +130,8 @@ def _begin(m, k, width):
 def _join(state, rows, answers, table, X, y, columns, power, weighted, numbers):
     k = state.near.shape[1]
     for j in range(len(rows)):
-        far, fresh = _far(state, rows[j], table, X, columns, power), state.count[0] + 1 >= k
-        state.count[0] += 1
+        far, fresh = _far(state, rows[j], table, X, columns, power), state.size[0] + 1 >= k
+        state.size[0] += 1
         for i in range(len(far)):
             if far[i] <= state.last[i] and _insert(state, i, far[i], rows[j]) and fresh:
                 _vote(state.near[i], state.who[i], y, weighted, numbers, state.answer[i])

@@ -28,7 +28,9 @@ SHRINK = 0.2  # steps with an old P go on while each shrinks the decrement to th
 STEPS = 200
 LANES = 16  # numbers that a compiled loop takes at a time
 FAINT = 1e-10  # curvature that does not count
-_compiled: Any = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz", "nnan"})
+_compiled: Any = njit(
+    cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz", "nnan"}
+)
 
 
 class State(NamedTuple):
@@ -210,7 +212,7 @@ def polish(state, penalty):
             for j in range(p):
                 rise -= state.g[0, j] * state.g[1, j]
         if rise > most:  # too long: back to where the slope would be just below 0, were it linear
-            back = share * (1.0 - 0.9 * before / (before + rise))
+            back = share * (1.0 - max(0.9 * before / (before + rise), 0.3))
             move(state, -back)
             share -= back
             continue

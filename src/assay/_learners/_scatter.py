@@ -1,10 +1,10 @@
 """Scatter: deviations of rows from the means of their classes, and equations in them, row by row.
 
-With S the scatter within classes (the sum of squares and products of deviations), n rows and s^2 = diag(S) / n,
+With S the scatter within classes (sums of squares and products of deviations), n rows and s^2 = diag(S) / n,
 scikit-learn takes the singular values of the deviations over s sqrt(n), drops those up to `tol`, and inverts:
 W = pinv(R) over s s', where R = S / (n s s') is the correlation within classes. Where nothing is dropped and
-columns are independent W is n S^-1, whatever s is. That nothing is dropped is shown by the trace of R^-1, which
-is at least its largest eigenvalue, so that all of R's are above `tol`^2 where the trace is below `tol`^-2.
+columns are independent W is n S^-1, whatever s is. That nothing is dropped is shown by the trace of R^-1: it
+is at least the largest eigenvalue of R^-1, so those of R are above `tol`^2 where it is below `tol`^-2.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def _by_rows(state, rank, tol, gaps, answers):
 @njit(cache=True, nogil=True, error_model="numpy")
 def _by_inverse(state, tol, gaps, answers):
     """At least as many rows as columns: n S^-1, by the inverse and one step of refinement."""
-    d, total = len(state.scatter), state.marks[SIZE]
+    d, total, trace = len(state.scatter), state.marks[SIZE], 0.0
     for _ in range(2):
         if not state.marks[READY] and not _invert(state):
             return False

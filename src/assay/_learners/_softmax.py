@@ -27,7 +27,9 @@ RESIDUAL = 1e-3  # share of the preconditioned gradient that a solve may leave
 STEPS = 200
 FAINT = 1e-10  # keeps blocks without curvature invertible
 LANES = 16
-_compiled: Any = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz", "nnan"})
+_compiled: Any = njit(
+    cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz", "nnan"}
+)
 
 
 class State(NamedTuple):
@@ -238,7 +240,7 @@ def polish(state, penalty):
         slopes(state, penalty)
         rise = -_dot(g, u) if most < np.inf else 0.0
         if rise > most:  # too long: back to where the slope would be just below 0, were it linear
-            back = share * (1.0 - 0.9 * gap / (gap + rise))
+            back = share * (1.0 - max(0.9 * gap / (gap + rise), 0.3))
             _move(w, u, -back)
             share -= back
             continue

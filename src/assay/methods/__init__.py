@@ -10,9 +10,15 @@ from .._valuer import Valuer
 from ._auto import choose as choose
 from .bagging.data_oob import DataOOB as DataOOB
 from .control.random import Random as Random
+from .coverage.robust_volume import RobustVolume as RobustVolume
 from .neighbors.knn_shapley import KNNShapley as KNNShapley
+from .semivalue.ame import AME as AME
 from .semivalue.banzhaf import Banzhaf as Banzhaf
 from .semivalue.beta import BetaShapley as BetaShapley
+from .semivalue.class_wise import ClassWiseShapley as ClassWiseShapley
+from .semivalue.delta_shapley import DeltaShapley as DeltaShapley
+from .semivalue.group_testing import GroupTesting as GroupTesting
+from .semivalue.least_core import LeastCore as LeastCore
 from .semivalue.loo import LeaveOneOut as LeaveOneOut
 from .semivalue.owen_value import OwenValue as OwenValue
 from .semivalue.shapley import Shapley as Shapley

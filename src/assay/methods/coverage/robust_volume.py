@@ -50,8 +50,7 @@ class RobustVolume(Valuer):
     Examples
     --------
     >>> import numpy as np
-    >>> from assay import Data, Problem, Stop, value
-    >>> from assay.methods.coverage.robust_volume import RobustVolume
+    >>> from assay import Data, Problem, RobustVolume, Stop, value
     >>> rows = Data([[0.0, 0.0], [0.1, 0.0], [0.0, 0.1], [3.0, 3.0], [0.0, 3.0]])
     >>> sorted(value(Problem(rows), RobustVolume(), stop=Stop(evals=1000)).highest(2).tolist())
     [3, 4]
@@ -80,8 +79,8 @@ class RobustVolume(Valuer):
                 change = added - mean
                 mean = mean + change / draws
                 spread = spread + change * (added - mean)
-            # knowing nothing of a row, it varies as all rows and draws together do
-            overall = max(float(spread.mean() / draws + mean.var()), (1 / n) ** 2)
+            # knowing nothing of a row, its draws vary as those of all rows do, or by a tenth of an even share
+            overall = max(float(spread.mean() / draws), (0.1 / n) ** 2)
             stderr = np.sqrt((spread + PRIOR * overall) / (draws - 1 + PRIOR) / draws)
             room = yield Valuation(mean, stderr, evals=cost * draws, draws=draws, next_evals=cost)
             batch = usual if room is None else int(np.clip(room // cost, 1, usual))

@@ -105,5 +105,5 @@ def fitted(
         inverse, coefficients = (vectors * shrunk) @ vectors.T, vectors @ (shrunk * seen) * scale
         return Surrogate(sets[few], inverse, coefficients, degrees)
     sets, targets = sets[:MOST], targets[:MOST]
-    inverse = np.linalg.inv(kernel(sets, sets, degrees) + noise * np.eye(len(sets)))
+    inverse: Floats = np.linalg.inv(kernel(sets, sets, degrees) + noise * np.eye(len(sets)))
     return Surrogate(sets, inverse, inverse @ targets, degrees)

@@ -38,7 +38,10 @@ def kernel(left: Coalitions, right: Coalitions, degrees: tuple[int, ...]) -> Flo
     likeness = (2.0 * left - 1) @ (2.0 * right - 1).T / n
     sizes = left.sum(axis=1)
     same = sizes[:, None] == right.sum(axis=1)
-    return sum((likeness**d for d in degrees), same * alone(n, degrees)[sizes][:, None])
+    near = same * alone(n, degrees)[sizes][:, None]
+    for d in degrees:
+        near += likeness**d
+    return near
 
 
 def mean_weights(
@@ -59,10 +62,9 @@ def mean_weights(
         The first for rows in T; lines 0 and n are 0.
     """
     n = len(z_in) - 1
-    t = np.arange(1, n)[:, None]
-    u = sizes[None, :]
+    t, u = np.arange(1.0, n)[:, None], sizes[None, :].astype(float)
     both = np.zeros((2, n + 1, len(sizes)))
-    effect = np.where(t == u, alone(n, degrees)[t], 0.0)
+    effect = np.where(t == u, alone(n, degrees)[1:n, None], 0.0)
     share_in, share_out = z_in[1:n, None] * t / n, z_out[1:n, None] * (n - t) / n
     for place, there in enumerate((1, 0)):
         # the other n - 1 rows: T holds u - there of them, S holds t - 1 if i is in S, else t

@@ -63,8 +63,7 @@ class AME(Semivalue):
     Examples
     --------
     >>> import numpy as np
-    >>> from assay import Data, Problem, Stop, TableGame, value
-    >>> from assay.methods.semivalue.ame import AME
+    >>> from assay import AME, Data, Problem, Stop, TableGame, value
     >>> game = TableGame(np.array([0.0, 1.0, 2.0, 3.0]))
     >>> value(Problem(Data([[0.0], [1.0]]), game=game), AME(), stop=Stop(evals=300)).values.round(6)
     array([1., 2.])

@@ -54,8 +54,7 @@ class ClassWiseShapley(Valuer):
     Examples
     --------
     >>> from sklearn.neighbors import NearestCentroid
-    >>> from assay import Data, Problem, Stop, value
-    >>> from assay.methods.semivalue.class_wise import ClassWiseShapley
+    >>> from assay import ClassWiseShapley, Data, Problem, Stop, value
     >>> train = Data([[0.0], [0.2], [0.9], [1.0], [1.2]], ["a", "a", "a", "b", "b"])
     >>> valid = Data([[0.1], [0.3], [0.7], [1.1]], ["a", "a", "b", "b"])
     >>> problem = Problem(train, valid, NearestCentroid())

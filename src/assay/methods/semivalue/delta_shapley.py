@@ -51,8 +51,7 @@ class DeltaShapley(Valuer):
     Examples
     --------
     >>> import numpy as np
-    >>> from assay import Data, Problem, Stop, TableGame, value
-    >>> from assay.methods.semivalue.delta_shapley import DeltaShapley
+    >>> from assay import Data, DeltaShapley, Problem, Stop, TableGame, value
     >>> pairs = TableGame(np.array([0.0, 0.0, 0.0, 2.0, 0.0, 2.0, 2.0, 6.0]))  # k rows are worth k (k - 1)
     >>> problem = Problem(Data([[0.0], [1.0], [2.0]]), game=pairs)
     >>> value(problem, DeltaShapley(lower=1, upper=1), stop=Stop(evals=300)).values

@@ -42,8 +42,7 @@ class GroupTesting(Valuer):
     Examples
     --------
     >>> import numpy as np
-    >>> from assay import Data, Problem, Stop, TableGame, value
-    >>> from assay.methods.semivalue.group_testing import GroupTesting
+    >>> from assay import Data, GroupTesting, Problem, Stop, TableGame, value
     >>> game = TableGame(np.array([0.0, 1.0, 2.0, 5.0]))
     >>> valuation = value(Problem(Data([[0.0], [1.0]]), game=game), GroupTesting(), stop=Stop(evals=300))
     >>> float(valuation.values.sum().round(6)), valuation.status.name

@@ -48,8 +48,7 @@ class LeastCore(Valuer):
     Examples
     --------
     >>> import numpy as np
-    >>> from assay import Data, Problem, Stop, TableGame, value
-    >>> from assay.methods.semivalue.least_core import LeastCore
+    >>> from assay import Data, LeastCore, Problem, Stop, TableGame, value
     >>> game = TableGame(np.array([0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0]))  # row 0 and any other
     >>> valuation = value(Problem(Data([[0.0], [1.0], [2.0]]), game=game), LeastCore())
     >>> valuation.values.round(6) + 0.0, valuation.status.name
