@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -28,6 +29,17 @@ from assay import (
 )
 
 METHODS = [Shapley(), Banzhaf(), BetaShapley(alpha=4, beta=1), WeightedBanzhaf(p=0.8)]
+
+
+class CountingTree(DecisionTreeClassifier):
+    """A tree that counts how often any of its kind was fitted."""
+
+    fits: ClassVar[list[int]] = []
+
+    def fit(self, *args, **how):
+        """Fit, and count."""
+        self.fits.append(1)
+        return super().fit(*args, **how)
 
 
 def asked(game, methods=METHODS, **how) -> Evaluations:
@@ -63,20 +75,13 @@ def test_one_set_of_evaluations_gives_every_semivalue(design):
 
 def test_a_store_answers_again(tmp_path):
     """With a store as memory the second set asks the model for nothing, and is the same bits."""
-    fits = []
-
-    class Tree(DecisionTreeClassifier):
-        def fit(self, *args, **how):
-            fits.append(1)
-            return super().fit(*args, **how)
-
-    problem = replace(two_clouds(), model=Tree(max_depth=1, random_state=0))
+    problem = replace(two_clouds(), model=CountingTree(max_depth=1, random_state=0))
     with assay.store.open(tmp_path / "worths.duckdb") as store:
         first = evaluate(problem, METHODS, stop=Stop(evals=120), progress=False, memory=store)
-    before = len(fits)
+    before = len(CountingTree.fits)
     with assay.store.open(tmp_path / "worths.duckdb") as store:
         again = evaluate(problem, METHODS, stop=Stop(evals=120), progress=False, memory=store)
-    assert len(fits) - before <= 2  # the first fit checks the model's settings
+    assert len(CountingTree.fits) - before <= 2  # the first fit checks the model's settings
     assert before > 50
     assert first.worths.tobytes() == again.worths.tobytes()
     assert first.rows.tobytes() == again.rows.tobytes()
@@ -105,8 +110,9 @@ def test_what_was_not_asked_for_is_not_read():
             return coalitions.sum(axis=1).astype(float)
 
     problem = Problem(Data(np.zeros((40, 1))), game=Sizes())
-    evaluations = evaluate(problem, [Banzhaf()], design="coins", stop=Stop(evals=300), progress=False)
-    assert values_of(evaluations, [Banzhaf()])[0].values == pytest.approx(np.ones(40), abs=0.5)
+    evaluations = evaluate(problem, [Banzhaf()], design="coins", stop=Stop(evals=3000), progress=False)
+    found = values_of(evaluations, [Banzhaf()])[0]
+    assert (np.abs(found.values - 1) < 4 * found.stderr).all()
     with pytest.raises(AssayError, match=r"Shapley cannot be read.*stratified"):
         values_of(evaluations, [Shapley()])
 
@@ -139,4 +145,4 @@ def test_a_file_of_something_else_is_refused(tmp_path):
 def test_shapes_must_fit():
     """A worth for each coalition, or for each prefix."""
     with pytest.raises(AssayError, match=r"Evaluations\.rows"):
-        Evaluations(np.zeros((3, 2), bool), np.zeros(2), "coins", np.arange(2), 3)
+        Evaluations(np.zeros((3, 2), bool), np.zeros(2), "coins", np.arange(2), np.zeros(3), False)

@@ -4,6 +4,9 @@ from . import store as store
 from . import tables as tables
 from ._errors import AssayError as AssayError
 from ._errors import StoreLocked as StoreLocked
+from ._evaluations import Evaluations as Evaluations
+from ._evaluations import evaluate as evaluate
+from ._evaluations import values_of as values_of
 from ._game import CachedGame as CachedGame
 from ._game import Game as Game
 from ._game import Memory as Memory
@@ -25,8 +28,8 @@ from ._valuer import Axioms as Axioms
 from ._valuer import Needs as Needs
 from ._valuer import Valuer as Valuer
 from ._valuer import value as value
-from .methods import REGISTRY as REGISTRY
 from .methods import AME as AME
+from .methods import REGISTRY as REGISTRY
 from .methods import Banzhaf as Banzhaf
 from .methods import BetaShapley as BetaShapley
 from .methods import ClassWiseShapley as ClassWiseShapley

@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 
 from ._errors import AssayError
-from ._game import Game, Memory, ordered
+from ._game import Game, Memory, incremental, ordered
 from ._problem import Problem
 from ._stop import Stop
-from ._types import Coalitions, Labels, Orders, Worths
+from ._types import Coalitions, Floats, Labels, Orders, Worths
 from ._valuation import Status, Valuation
 from ._valuer import DEFAULT_STOP, Needs, Valuer, check_needs, value, with_game
-from .methods.semivalue import Semivalue, best_design, check_pair, draws_of, read, sampled
+from .methods.semivalue._family import DESIGNS, Semivalue, best_design, sample
+from .methods.semivalue._reading import Asked
+from .methods.semivalue._strata import Strata
+from .methods.semivalue._stratified import strata_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,17 +36,22 @@ class Evaluations:
         How they were drawn; see `Shapley`.
     ids : array of shape (n,)
         The keys of the rows.
-    evals : int
-        Evaluations that were paid for.
+    sizes : array of shape (n + 1,)
+        Of "stratified": how many coalitions of each size were due.
+    paired : bool
+        Of "stratified": whether each coalition is followed by its complement.
     """
 
     rows: Coalitions | Orders
     worths: Worths
     design: str
     ids: Labels
-    evals: int
+    sizes: Floats
+    paired: bool
 
     def __post_init__(self) -> None:
+        if np.ndim(self.rows) != 2:
+            raise AssayError(f"Evaluations.rows has shape {np.shape(self.rows)}; it needs (m, n).")
         m, n = np.shape(self.rows)
         expected = (m,) if self.rows.dtype == bool else (m, n + 1)
         if self.worths.shape != expected or len(self.ids) != n:
@@ -52,10 +60,15 @@ class Evaluations:
                 f"they have {self.worths.shape} and {np.shape(self.ids)}."
             )
 
+    @property
+    def evals(self) -> int:
+        """Evaluations that were paid for."""
+        return self.worths.size
+
     def save(self, path: str | Path) -> None:
         """Write a NumPy file (.npz); coalitions take a bit a row."""
         packed = np.packbits(self.rows, axis=1) if self.rows.dtype == bool else self.rows
-        facts = {"design": self.design, "ids": self.ids, "evals": self.evals}
+        facts = {"design": self.design, "ids": self.ids, "sizes": self.sizes, "paired": self.paired}
         with Path(path).open("wb") as file:
             np.savez(file, rows=packed, worths=self.worths, **facts)
 
@@ -73,7 +86,8 @@ class Evaluations:
                 ids, rows = kept["ids"], kept["rows"]
                 if kept["worths"].ndim == 1:
                     rows = np.unpackbits(rows, axis=1, count=len(ids)).astype(bool)
-                return cls(rows, kept["worths"], str(kept["design"]), ids, int(kept["evals"]))
+                facts = ids, kept["sizes"], bool(kept["paired"])
+                return cls(rows, kept["worths"], str(kept["design"]), *facts)
         except (OSError, KeyError, ValueError) as error:
             raise AssayError(f"{str(path)!r} holds no evaluations that can be read: {error}.") from error
 
@@ -123,17 +137,24 @@ def evaluate(
     [[2.0, 3.0], [2.0, 3.0]]
     """
     _check_methods(methods)
+    if design not in ("auto", *DESIGNS) or design == "exact":
+        choices = ", ".join(repr(name) for name in ("auto", *DESIGNS) if name != "exact")
+        raise AssayError(f"design is {design!r}; choose {choices}.")
     if check_needs(problem, methods[0]):
         raise AssayError("evaluate needs rows that judge; pass Problem(valid=assay.Data(X, y)).")
-    ready = with_game(problem, methods[0], seed, n_jobs, memory)
-    assert ready.game is not None
-    recorded = _Recorder(ready.game)
-    plan = _Together(methods=tuple(methods), design=best_design(ready.game) if design == "auto" else design)
-    valuation = value(
-        replace(problem, game=recorded), plan, stop=stop, seed=seed, n_jobs=n_jobs, progress=progress
+    game = with_game(problem, methods[0], seed, n_jobs, memory).game
+    assert game is not None
+    together = _Together(
+        methods=tuple(methods),
+        design=best_design(game) if design == "auto" else design,
+        strata=strata_of([method.log_mass(game.n) for method in methods]),
     )
-    rows, worths = (np.concatenate(parts) for parts in zip(*recorded.asked, strict=True))
-    return Evaluations(rows, worths, plan.design, problem.train.ids, valuation.evals)
+    recorder = _Recorder(game)
+    how = {"stop": stop, "seed": seed, "n_jobs": n_jobs, "progress": progress}
+    value(replace(problem, game=recorder), together, **how)
+    rows, worths = (np.concatenate(parts) for parts in zip(*recorder.asked, strict=True))
+    facts = problem.train.ids, together.strata.expected, together.strata.paired
+    return Evaluations(rows, worths, together.design, *facts)
 
 
 def values_of(evaluations: Evaluations, methods: Sequence[Semivalue]) -> list[Valuation]:
@@ -146,24 +167,13 @@ def values_of(evaluations: Evaluations, methods: Sequence[Semivalue]) -> list[Va
     """
     _check_methods(methods)
     e = evaluations
-    n = e.rows.shape[1]
-    masses = [method.log_mass(n) for method in methods]
-    if e.rows.dtype != bool:
-        for method, mass in zip(methods, masses, strict=True):
-            check_pair(type(method).__name__, e.design, mass)
-        lines = 2 if e.design == "antithetic" else 1
-        found = [draws_of(mass, lines).absorb(e.rows, e.worths) for mass in masses]
-    else:
-        found = read(e.rows, e.worths, masses, [type(method).__name__ for method in methods])
+    masses = [method.log_mass(e.rows.shape[1]) for method in methods]
+    names = [type(method).__name__ for method in methods]
+    found = Asked(e.design, e.rows, e.worths, e.sizes, e.paired).read(names, masses)
+    ended = {Status.running: Status.budget}
     return [
-        replace(
-            now,
-            ids=e.ids,
-            evals=e.evals,
-            method=type(method).__name__,
-            status=Status.budget if now.status is Status.running else now.status,
-        )
-        for method, now in zip(methods, found, strict=True)
+        replace(now, ids=e.ids, evals=e.evals, method=name, status=ended.get(now.status, now.status))
+        for name, now in zip(names, found, strict=True)
     ]
 
 
@@ -189,7 +199,7 @@ class _Recorder:
 
     @property
     def incremental(self) -> bool:
-        return bool(getattr(self._game, "incremental", False))
+        return incremental(self._game)
 
     def __call__(self, coalitions: Coalitions, /) -> Worths:
         coalitions = np.asarray(coalitions)
@@ -208,8 +218,10 @@ class _Together(Valuer):
 
     methods: tuple[Semivalue, ...]
     design: str
+    strata: Strata
     needs = Needs.GAME
 
     def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
         """Yield the estimates of the first method."""
-        return sampled(self.methods, self.design, problem, rng)
+        settings = {"strata": self.strata} if self.design == "stratified" else {}
+        return sample(self.methods, self.design, problem, rng, **settings)

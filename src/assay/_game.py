@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ._errors import AssayError
 from ._seeded import AnyCoalitions, AnyOrders
-from ._types import Coalitions, Floats, Orders, Worths
+from ._types import Coalitions, Floats, Orders, Score, Worths
 
 BLOCK = 64  # prefixes of an order are asked this many at a time, never as one (n + 1, n) mask
 FLUSH_SECONDS = 0.5  # work that a killed process may lose
@@ -94,6 +94,22 @@ def incremental(game: Game) -> bool:
 def drawn(game: Game, batch: Any) -> Any:
     """A seeded batch as `game` takes it: drawn already, unless its workers draw for themselves."""
     return batch if getattr(game, "draws", False) else np.asarray(batch)
+
+
+def rescored(game: Game, score: Score, key: bytes) -> Game:
+    """The same refits judged by another `score`, which `key` names to a memory.
+
+    Raises
+    ------
+    AssayError
+        If the game is the user's own, which cannot be judged otherwise.
+    """
+    judge: Callable[[Score, bytes], Game] | None = getattr(game, "rescored", None)
+    if judge is None:
+        raise AssayError(
+            f"{type(game).__name__} cannot be judged by another score; pass Problem(train, valid, model)."
+        )
+    return judge(score, key)
 
 
 def noise(game: Game) -> float:
@@ -195,7 +211,7 @@ class CachedGame:
     key : bytes
         What names the game: the same key must mean the same worths for ever. See `game_key`.
     block : int
-        How many coalitions (or orders) are asked at a time.
+        How many coalitions (or orders) are asked at a time, at first; more where they are quickly answered.
     """
 
     def __init__(self, game: Game, memory: Memory, key: bytes, *, block: int = 1) -> None:
@@ -214,6 +230,11 @@ class CachedGame:
     def noise(self) -> float:
         """The standard error of the worth of all rows; see `ModelGame.noise`."""
         return noise(self._game)
+
+    def rescored(self, score: Score, key: bytes) -> CachedGame:
+        """See `ModelGame.rescored`; worths are remembered under a name of their own."""
+        game = rescored(self._game, score, key)
+        return CachedGame(game, self._memory, self._name(b"score", key), block=self._block)
 
     def __call__(self, coalitions: AnyCoalitions, /) -> Worths:
         """Worths (batch,) of coalitions (batch, n)."""
@@ -243,13 +264,15 @@ class CachedGame:
         first: dict[bytes, int] = {}
         for i in np.flatnonzero(np.isnan(worths).any(axis=1)).tolist():
             first.setdefault(keys[i], i)  # a coalition asked for twice in one batch is evaluated once
-        todo, done, since = np.array(list(first.values()), np.intp), 0, time.monotonic()
-        kept = 0
+        todo, block, since = np.array(list(first.values()), np.intp), self._block, time.monotonic()
+        kept = done = 0
         try:
-            for start in range(0, len(todo), self._block):
-                now = todo[start : start + self._block]
+            while done < len(todo):
+                now, start = todo[done : done + block], time.monotonic()
                 worths[now] = ask(now)
-                done = start + len(now)
+                done += len(now)
+                if time.monotonic() - start < FLUSH_SECONDS / 2:
+                    block *= 2  # quick games: bigger blocks, so that workers have enough to do
                 if time.monotonic() - since > FLUSH_SECONDS:
                     self._keep(keys, worths, todo[kept:done])
                     kept, since = done, time.monotonic()

@@ -71,7 +71,7 @@ class GroupGame:
     def grow(self, orders: Orders, /, *, tolerance: float = 0.0) -> Worths:
         """Worths (batch, n + 1) of the prefixes of `orders`; see `OrderedGame.grow`.
 
-        Growing row by row passes the worths inside a group by, so it is done only where it is the cheaper way.
+        Growing row by row passes the worths inside a group by: done only where it is the cheaper way.
         """
         orders = np.asarray(orders)
         if not incremental(self.game):

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
@@ -24,7 +24,9 @@ from ._learners._learner import Learner
 from ._problem import Problem
 from ._scoring import Judge
 from ._seeded import AnyCoalitions, AnyOrders
-from ._types import Floats, Labels, Positions, Worths
+from ._types import Floats, Labels, Positions, Score, Worths
+
+RESAMPLES = 200  # a standard error to 5%
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +104,18 @@ class ModelGame:
     def incremental(self) -> bool:
         """Whether the model learns row by row, without refits, so that growing orders is cheap."""
         return self._learner is not None
+
+    def noise(self) -> float:
+        """The standard error of the worth of all rows, over `RESAMPLES` bootstraps of the validation rows."""
+        train = self._problem.train
+        with self._quickly():
+            fitted = self._model(np.arange(self.n)).fit(train.X, train.y)
+            return self._judge.noise(fitted, RESAMPLES, np.random.default_rng(self.seed))
+
+    def rescored(self, score: Score, key: bytes) -> ModelGame:
+        """The same refits, judged by another `score`; `key` names it to a memory."""
+        del key
+        return ModelGame(replace(self.problem, score=score), self.seed, self.refit)
 
     def __call__(self, coalitions: AnyCoalitions, /) -> Worths:
         """Worths (batch,) of coalitions (batch, n); one refit each, or one fit of a model that also grows."""

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._game import BLOCK, Game, incremental, ordered, prefixes
+from ._game import BLOCK, Game, incremental, noise, ordered, prefixes, rescored
 from ._parallel import each, workers
 from ._seeded import AnyCoalitions, AnyOrders, SeededCoalitions, SeededOrders
 from ._shared import Shared, abroad
-from ._types import Coalitions, Worths
+from ._types import Coalitions, Score, Worths
 
 AIM = 0.3  # seconds that a task should take: enough for its overhead to vanish, little for Ctrl-C to wait for
 LEAST = 0.01, 0.001  # seconds below which a task is not worth sending: to a process, and to a thread
@@ -53,6 +53,19 @@ class ParallelGame:
     def incremental(self) -> bool:
         """Whether the game behind grows row by row cheaply; see `ModelGame.incremental`."""
         return incremental(self.game)
+
+    @property
+    def draws(self) -> bool:
+        """Workers draw seeded batches for themselves; see `assay._game.drawn`."""
+        return True
+
+    def noise(self) -> float:
+        """The standard error of the worth of all rows; see `ModelGame.noise`."""
+        return noise(self.game)
+
+    def rescored(self, score: Score, key: bytes) -> ParallelGame:
+        """See `ModelGame.rescored`."""
+        return ParallelGame(rescored(self.game, score, key), self.n_jobs)
 
     def __call__(self, coalitions: AnyCoalitions, /) -> Worths:
         """Worths (batch,) of coalitions (batch, n)."""

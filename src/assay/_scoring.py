@@ -7,6 +7,7 @@ at `FLOOR` (a certain and wrong answer must not cost infinity) and made to sum t
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -97,6 +98,16 @@ class Judge:
         if self.classes is None:
             return _scored(self.score, _Numbers(labels), self.y)
         return _scored(self.score, _widened(fitted, labels, self.X, self.classes), self.y)
+
+    def noise(self, fitted: Any, resamples: int, rng: np.random.Generator) -> float:
+        """Standard deviation of `of_model` over bootstraps of the rows; those it cannot judge are left out."""
+        m, worths = len(self.y), []
+        for _ in range(resamples):
+            rows = rng.integers(0, m, m)
+            drawn = Judge(self.score, self.X[rows], self.y[rows], self.classes)
+            with suppress(ValueError):  # say, a class is missing
+                worths.append(drawn.of_model(fitted))
+        return float(np.std(worths, ddof=1))
 
     def of_answers(self, labels: Labels, probabilities: Floats | None) -> float:
         """Score of predicted `labels` (m,), with the probabilities (m, c) behind them where there are any."""

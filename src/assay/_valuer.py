@@ -39,6 +39,7 @@ class Needs(Flag):
     LABELS = auto()
     VALID = auto()  # rows that judge; cross-fitted if there are none
     GAME = auto()  # a game, or labels, rows that judge and a model to make one of
+    REFITS = auto()  # labels and a model to refit, whose answers it judges its own way: no game of one's own
 
 
 class Axioms(Flag):
@@ -201,7 +202,12 @@ def check_needs(problem: Problem, method: Valuer) -> bool:
         Naming the method, everything it needs that the problem lacks, and the fix.
     """
     needs, p = method.needs, problem
-    refits = Needs.GAME in needs and p.game is None
+    if Needs.REFITS in needs and p.game is not None:
+        raise AssayError(
+            f"{type(method).__name__} judges refits of a model its own way, and this problem brings its own game; "
+            "pass assay.Problem(train, valid, model) instead."
+        )
+    refits = Needs.REFITS in needs or (Needs.GAME in needs and p.game is None)
     judged = Needs.VALID in needs or refits
     fixes = []
     if p.train.y is None and (Needs.LABELS in needs or judged):
@@ -246,7 +252,7 @@ def with_game(
     problem: Problem, method: Valuer, seed: int, n_jobs: int | None, memory: Memory | None
 ) -> Problem:
     """`problem` with the game that `method` asks: refits of its model, in parallel and remembered."""
-    if Needs.GAME not in method.needs or problem.game is not None:
+    if not method.needs & (Needs.GAME | Needs.REFITS) or problem.game is not None:
         if Needs.GAME in method.needs and memory is not None:
             game_key(problem)  # refuses: only its owner can name such a game
         return problem

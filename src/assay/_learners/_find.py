@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from .._problem import Problem
+from ._centroid import Centroid
+from ._discriminant import Discriminant
 from ._learner import Learner
+from ._naive_bayes import NaiveBayes
+from ._neighbours import Neighbours
 from ._question import Question
 
-TWINS: tuple[type[Learner], ...] = ()
+TWINS: tuple[type[Learner], ...] = (Centroid, Discriminant, NaiveBayes, Neighbours)
 
 
 def find(problem: Problem) -> Learner | None:

@@ -27,7 +27,7 @@ def leave_one_out(learner: Learner) -> Worths | None:
     (approximate leave-one-out). That step's gap to the optimum without the row is bounded (see `_bound`);
     an answer is taken as it is where the bound is below 1e-8 in the loss, or where the score reads labels
     only and no validation row's margin is so small that the bound leaves its sign open. All others go on from
-    there with Newton steps until the gap is certain to be below 1e-8, O(n d) each. So every worth is that of an
+    there with Newton steps until the gap is certain to be below 1e-8, O(n d) each. Every worth is that of an
     optimum as `LogisticRegression` defines it, or has the same labels.
 
     Rows that leave one class, or a coalition that the model refuses, are worth what `_drive.ask` says. Memory
@@ -41,8 +41,8 @@ def leave_one_out(learner: Learner) -> Worths | None:
     Returns
     -------
     array of shape (n,) or None
-        None for other learners, for three and more classes in logistic regression, and where fewer rows
-        than features (or nearly so) leave ordinary least squares open.
+        None for other learners, for three and more classes in logistic regression, and for ordinary least
+        squares on columns that are nearly collinear.
     """
     if isinstance(learner, LogisticRegression) and len(np.unique(learner.question.y)) == 2:
         parts = _logistic_parts
@@ -163,12 +163,12 @@ def _product(A: Floats, B: Floats) -> Floats:
 def _bound(r: Floats, q: Floats, free: Floats, widest: float) -> Floats:
     """Bounds (k,) on the Newton decrement after the step that leaves a row out, in the norm of its Hessian.
 
-    With slope r, curvature s and q = x'P x of the row, free = 1 - s q, the step has the squared length
-    r^2 q / free in the norm of the Hessian H without the row, and x_j'H^-1 x_j <= max q / free: no margin moves
+    With slope r, curvature s and q = x'P x of the row, free = 1 - s q, the step has the squared length r^2
+    q / free in the norm of the Hessian H without the row, and x_j'H^-1 x_j <= max q / free: no margin moves
     by more than t = length sqrt(max q / free). Third derivatives of the loss are at most exp(t) times its
-    second ones along the step, so that the gradient left has at most the length exp(t) t length / 2
-    in the norm of H^-1, and exp(t / 2) times that in the norm of the Hessian where the step ends.
-    Where t is above 1 nothing is promised.
+    second ones along the step, so that the gradient left has at most the length exp(t) t length / 2 in the
+    norm of H^-1, and exp(t / 2) times that in the norm of the Hessian where the step ends. Where t is above
+    1 nothing is promised.
     """
     free = np.maximum(free, LEAST)
     length = np.abs(r) * np.sqrt(q / free)

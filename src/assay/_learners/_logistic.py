@@ -33,10 +33,11 @@ class _State:
 class LogisticRegression(Learner):
     """Logistic regression with an L2 penalty, at the optimum of every coalition.
 
-    The answer is that of coefficients whose penalised loss (the sum over rows, plus the penalty) is certain to
-    be within 1e-8 of its minimum one Newton step before they are reached; after it the gap is of the order of
-    its square. scikit-learn's own solvers stop at `tol` or after `max_iter` steps, so that a refit with the
-    default settings is farther from the optimum; a refit that would not converge is answered by the optimum.
+    The answer is that of coefficients whose penalised loss (the sum over rows, plus the penalty) is certain
+    to be within 1e-8 of its minimum one Newton step before they are reached; after it the gap is of the
+    order of its square. scikit-learn's own solvers stop at `tol` or after `max_iter` steps, so that a refit
+    with the default settings is farther from the optimum; a refit that would not converge is answered by
+    the optimum.
 
     Any finite C, with or without an intercept, any positive class weights or `"balanced"`, two classes (the
     binomial loss) or more (the multinomial one). Solvers lbfgs, newton-cg, newton-cholesky; liblinear for two

@@ -194,7 +194,7 @@ def settle(X, Y, w, intercept, alpha, state):
 
 @njit(cache=True, nogil=True)
 def join(rows, X, V, Y, weights, codes, intercept, alpha, moments, decision, seen, answers):
-    """Let `rows` (k,) join one by one, and write the answer after each; labels are numbers if `seen` is empty."""
+    """Let `rows` (k,) join one by one, and write the answers; labels are numbers if `seen` is empty."""
     for j in range(len(rows)):
         row = rows[j]
         learn(X[row], Y[row], weights[codes[row]], intercept, alpha, moments)

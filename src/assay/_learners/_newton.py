@@ -1,16 +1,16 @@
 """Compiled Newton steps for logistic regression on two classes, for rows that join one by one or at once.
 
-With rows x_i (a last entry holds the intercept), labels of +1 and -1, weights a_i and penalties c_j, minimise
+With rows x_i (a last entry holds the intercept), labels of +1 and -1, weights a_i and penalties v_j, minimise
 
-    F(w) = sum_i a_i log(1 + exp(-y_i w'x_i)) + sum_j c_j w_j^2 / 2.
+    F(w) = sum_i a_i log(1 + exp(-y_i w'x_i)) + sum_j v_j w_j^2 / 2.
 
-A row that joins moves w to the minimum of its own loss plus the quadratic model of all others (one unknown),
-and its curvature enters the inverse Hessian P by Sherman and Morrison (1950). Then steps -P g follow until the
-gap to the minimum is certain. P belongs to curvatures h_i, the Hessian at w to s_i; where s_i >= low h_i for
-every row, the Hessian is at least min(low, 1) times the one that P inverts, so that the Newton decrement
-g'H^-1 g is at most g'P g / min(low, 1). Half of it is the gap up to a factor of exp(2 r), r the margin left to
-move (self-concordance, Bach 2010). Where steps with an old P shrink the decrement too slowly, P is inverted anew,
-and steps are halved until F falls (Armijo), which converges from anywhere because F is strictly convex.
+A row that joins moves w to the minimum of its own loss plus the quadratic model of all others (one
+unknown), and its curvature enters the inverse Hessian P by Sherman and Morrison (1950). Then steps -P g
+follow until the gap to the minimum is certain. P belongs to curvatures h_i, the Hessian H at w to s_i.
+Where s_i >= low h_i for every row, low <= 1, H is at least low times the matrix that P inverts, so that the
+Newton decrement g'H^-1 g is at most g'P g / low. Half of it is the gap up to a factor of exp(2 r), r the
+margin left to move (Bach 2010). Where steps with an old P shrink the decrement too slowly, P is inverted
+anew, and a step is shortened until F falls, which converges from anywhere because F is strictly convex.
 """
 
 from __future__ import annotations
@@ -133,22 +133,22 @@ def renew(state, penalty):
         for i in range(k):
             scaled[i] = s[i] * X[j, i]
         whole = (j + 1) - (j + 1) % 4
-        for l in range(0, whole, 4):
+        for c in range(0, whole, 4):
             t0, t1, t2, t3 = 0.0, 0.0, 0.0, 0.0
             for i in range(k):
-                t0 += scaled[i] * X[l, i]
-                t1 += scaled[i] * X[l + 1, i]
-                t2 += scaled[i] * X[l + 2, i]
-                t3 += scaled[i] * X[l + 3, i]
-            P[j, l], P[j, l + 1], P[j, l + 2], P[j, l + 3] = t0, t1, t2, t3
-        for l in range(whole, j + 1):
+                t0 += scaled[i] * X[c, i]
+                t1 += scaled[i] * X[c + 1, i]
+                t2 += scaled[i] * X[c + 2, i]
+                t3 += scaled[i] * X[c + 3, i]
+            P[j, c], P[j, c + 1], P[j, c + 2], P[j, c + 3] = t0, t1, t2, t3
+        for c in range(whole, j + 1):
             t0 = 0.0
             for i in range(k):
-                t0 += scaled[i] * X[l, i]
-            P[j, l] = t0
+                t0 += scaled[i] * X[c, i]
+            P[j, c] = t0
         P[j, j] += penalty[j] + FAINT
-        for l in range(j):
-            P[l, j] = P[j, l]
+        for c in range(j):
+            P[c, j] = P[j, c]
     sweep(P, state.g[2])
     for i in range(k):
         state.h[i] = s[i]
@@ -160,7 +160,7 @@ def renew(state, penalty):
 def sweep(P, row):
     """Invert a positive definite matrix in place; `row` (p,) is room.
 
-    Sweeping the pivots one by one keeps the matrix symmetric and ends with minus its inverse (Goodnight 1979).
+    Sweeping the pivots keeps the matrix symmetric and ends with minus its inverse (Goodnight 1979).
     """
     p = len(P)
     for k in range(p):
@@ -303,8 +303,6 @@ def _alone(start, reach):
         z += step
         if abs(step) < 1e-4:
             break
-    e = math.exp(-abs(z))
-    wrong = e / (1.0 + e) if z >= 0 else 1.0 / (1.0 + e)
     return wrong, e / ((1.0 + e) * (1.0 + e))
 
 
@@ -373,7 +371,7 @@ def fit(rows, X, y, a, penalty, start, V, probable, state, answer):
 def without(places, state, penalty, V, probable, answers):
     """Write the answers (k, m, 2) of the minima over all rows but one; `state` holds the minimum over all.
 
-    From a Newton step without the row; then as ever until the gap is certain. `state` is as it was, at the end.
+    From a Newton step without the row, until the gap is certain. In the end `state` is as it was.
     """
     w, P, h, u = state.w.copy(), state.P.copy(), state.h.copy(), np.empty(len(state.w))
     z = np.empty(V.shape[1])
@@ -391,8 +389,8 @@ def without(places, state, penalty, V, probable, answers):
         share = 1.0 / (1.0 - min(h[place] * reach, 0.999))
         for j in range(len(w)):
             state.w[j] = w[j] - y * a * wrong * share * u[j]
-            for l in range(len(w)):
-                state.P[j, l] = P[j, l] + h[place] * share * u[j] * u[l]
+            for c in range(len(w)):
+                state.P[j, c] = P[j, c] + h[place] * share * u[j] * u[c]
         state.a[place], state.h[:], state.tally[2] = 0.0, h, 0.0
         state.h[place] = 0.0
         polish(state, penalty)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -59,8 +60,8 @@ class _Squares:
 
 
 def _penalised(model: Any, question: Question, Y: Floats, heaviest: float) -> _Squares | None:
-    alpha = model.alpha
-    if model.positive or model.solver not in EXACT_SOLVERS or not np.isscalar(alpha) or not alpha > 0:
+    alpha: Any = model.alpha
+    if model.positive or model.solver not in EXACT_SOLVERS or not isinstance(alpha, Real) or not alpha > 0:
         return None
     X, V = compact(question.X, question.V, shift=bool(model.fit_intercept))
     if heaviest * (X * X).sum() > STEEP * alpha:

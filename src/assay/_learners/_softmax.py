@@ -1,14 +1,15 @@
 """Compiled Newton steps for logistic regression on three and more classes (multinomial).
 
-With rows x_i (a last entry holds the intercept), classes y_i, weights a_i and penalties v_j, minimise over one
-vector w_b for each class
+With rows x_i (a last entry holds the intercept), classes y_i, weights a_i and penalties v_j, minimise over
+one vector w_b for each class
 
     F(w) = sum_i a_i (log sum_b exp(w_b'x_i) - w_y'x_i) + sum_b sum_j v_j w_bj^2 / 2.
 
-A Newton step is solved by conjugate gradients on products with the Hessian, O(k c p) each, preconditioned with
-inverses of its diagonal blocks, which may be old: they are made anew once the iterations spent would have paid
-for them. The shift of all intercepts, which F does not see, is orthogonal to every gradient and stays 0.
-Half of g'H^-1 g bounds the gap to the minimum as in `_newton`; conjugate gradients leave it RESIDUAL short.
+A Newton step is solved by conjugate gradients on products with the Hessian, O(k c p) each, preconditioned
+with inverses of its diagonal blocks, which may be old: they are made anew once the iterations spent would
+have paid for them. The shift of all intercepts, which F does not see, is orthogonal to every gradient and
+stays 0. Half of g'H^-1 g bounds the gap to the minimum as in `_newton`; the iterations leave it RESIDUAL
+short.
 """
 
 from __future__ import annotations

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ..._errors import AssayError
@@ -20,7 +18,6 @@ from ..._valuer import Needs, Valuer
 BETA = 10  # what copies may add: see `VolumeGame`
 MOST_PAIRS, BATCH_EVALS = 16, 8192  # orders are cheap; a batch asks for about this many worths
 PRIOR = 4.0  # imagined draws behind each variance, whose weight vanishes as the draws grow
-SINGULAR = 1e-3  # a factor is made afresh rather than divided by a pivot this small
 RANK = 1e-9  # directions that hold less than this share of the largest are rounding
 
 
@@ -179,7 +176,9 @@ class VolumeGame:
         if not self.rank:
             return np.zeros(len(rows) + 1)
         cells = np.unique(self._cell[rows], return_inverse=True)[1].ravel()
-        return _volumes(self._rows, rows.astype(np.intp), cells.astype(np.intp), self._factor)
+        from ._volume_kernel import volumes  # numba is loaded by whoever computes
+
+        return volumes(self._rows, rows.astype(np.intp), cells.astype(np.intp), self._factor)
 
 
 def _check_omega(owner: str, omega: float) -> None:
@@ -212,91 +211,3 @@ def _gains(game: VolumeGame, orders: Orders) -> Floats:
     gains = np.empty(orders.shape)
     np.put_along_axis(gains, orders, np.diff(game.grow(orders), axis=1), axis=1)
     return gains
-
-
-@njit(cache=True, nogil=True)
-def _volumes(Q, rows, cells, factor):
-    """Robust volumes of the first 0, 1, ... of `rows`, whose cells are `cells`.
-
-    R is the triangular factor of the means of the cells, R' R = M' M, so that the volume is the product of
-    its diagonal. A row that joins replaces the mean of its cell: the new mean is rotated into R, and the old
-    one out of it, in O(d**2) each (LINPACK's update and downdate).
-    """
-    d, k = Q.shape[1], len(rows)
-    means, counts = np.zeros((cells.max() + 1 if k else 0, d)), np.zeros(k, np.intp)
-    worths, R, x = np.zeros(k + 1), np.zeros((d, d)), np.empty(d)
-    filled, weight = 0, 1.0
-    for j in range(k):
-        cell, row = cells[j], Q[rows[j]]
-        count = counts[cell]
-        old = means[cell].copy()
-        means[cell] += (row - old) / (count + 1)
-        counts[cell] += 1
-        filled += count == 0
-        top = len(factor) - 1
-        weight *= factor[min(count + 1, top)] / factor[min(count, top)]
-        x[:] = means[cell]
-        _rotate_in(R, x)
-        if count > 0 and not _rotate_out(R, old):
-            _afresh(R, means, counts)
-        if filled >= d:
-            volume = weight
-            for i in range(d):
-                volume *= R[i, i]
-            worths[j + 1] = volume
-    return worths
-
-
-@njit(cache=True, nogil=True)
-def _rotate_in(R, x):
-    """R' R + x x', in R; Givens rotations; `x` is used up."""
-    d = len(x)
-    for i in range(d):
-        if x[i] != 0.0:
-            r = math.hypot(R[i, i], x[i])
-            c, s = R[i, i] / r, x[i] / r
-            R[i, i] = r
-            for j in range(i + 1, d):
-                held = R[i, j]
-                R[i, j] = c * held + s * x[j]
-                x[j] = c * x[j] - s * held
-    return
-
-
-@njit(cache=True, nogil=True)
-def _rotate_out(R, x):
-    """R' R - x x', in R, and True; or False, and R is as it was, where that would be near singular."""
-    d = len(x)
-    p, c, s = np.empty(d), np.empty(d), np.empty(d)
-    left = 1.0
-    for i in range(d):
-        held = x[i]
-        for j in range(i):
-            held -= R[j, i] * p[j]
-        if R[i, i] < SINGULAR * abs(held) or R[i, i] == 0.0:
-            return False
-        p[i] = held / R[i, i]
-        left -= p[i] * p[i]
-    if left < SINGULAR:
-        return False
-    alpha = math.sqrt(left)
-    for i in range(d - 1, -1, -1):
-        r = math.hypot(alpha, p[i])
-        c[i], s[i] = alpha / r, p[i] / r
-        alpha = r
-    for j in range(d):
-        carried = 0.0
-        for i in range(j, -1, -1):
-            held = c[i] * carried + s[i] * R[i, j]
-            R[i, j] = c[i] * R[i, j] - s[i] * carried
-            carried = held
-    return True
-
-
-@njit(cache=True, nogil=True)
-def _afresh(R, means, counts):
-    """The factor of the means of the cells that hold rows."""
-    R[:] = 0.0
-    for cell in range(len(means)):
-        if counts[cell] > 0:
-            _rotate_in(R, means[cell].copy())

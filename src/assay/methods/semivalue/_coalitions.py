@@ -1,7 +1,7 @@
 """Coalitions: whole coalitions are asked for, and each informs every row, in or out (sample reuse).
 
-Memory is O(n): only sums are kept. Which sizes are asked for is the design's law; `readings` says what a worth
-then counts for.
+Memory is O(n): only sums are kept. Which sizes are asked for is the design's law; `readings` says what a
+worth then counts for.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
-from numba import njit
 
 from ..._game import Game, drawn
 from ..._seeded import SeededCoalitions
-from ..._types import Coalitions, Floats
+from ..._types import Coalitions, Floats, Worths
 from ..._valuation import Valuation
 from ._spread import Range, variance
 from ._weights import banzhaf, readings
@@ -51,7 +50,7 @@ def by_owen(
     """Owen sampling: p is drawn evenly, every row joins by p, and the complement is asked for too.
 
     The Shapley value is the integral over p of a row's mean gain where the others join by p (Owen 1972;
-    Okhrati and Lipani 2021, whose antithetic pairs these are). With sample reuse a coalition informs all rows.
+    Okhrati and Lipani 2021, whose antithetic pairs these are). A coalition informs all rows.
     """
 
     def ask(count: int) -> Coalitions:
@@ -69,40 +68,54 @@ def _reuse(
     lines: int,
 ) -> Generator[Valuation, int | None, None]:
     """Yield an estimate after every batch; `lines` coalitions in a row are one draw."""
-    span, read = Range(), readings(log_mass, log_law)
-    joined = np.arange(game.n + 1) / game.n
-    scale = float(np.exp(log_law) @ (joined * read[0] ** 2 + (1 - joined) * read[1] ** 2))
+    sums = Sums(log_mass, log_law, lines)
     ends = game(np.array([[False], [True]]).repeat(game.n, axis=1))  # what none and all are worth
-    span.see(ends)
-    centre, evals, done = float(ends.mean()), len(ends), 0
-    sums = np.zeros((2, game.n))
+    sums.see(ends)
     count = BATCH
     while True:
         batch = ask(count)
-        worths = game(drawn(game, batch))
-        evals, done = evals + len(worths), done + len(worths) // lines
-        width = span.see(worths)
-        # any centre is unbiased, as readings have the mean 0; one that this batch did not move is independent
-        members = np.asarray(batch)
-        _absorb(members, members.sum(axis=1), worths - centre, *read, sums, lines)
-        centre += (worths.mean() - centre) * len(worths) / evals
-        mean = sums[0] / done
-        each = variance(np.maximum(sums[1] - done * mean**2, 0), done, width**2 / 4 * scale / lines)
-        stderr = np.sqrt(each / done)
-        room = yield Valuation(mean, stderr, evals=evals, draws=done, next_evals=lines)
+        room = yield sums.absorb(np.asarray(batch), game(drawn(game, batch)))
         count = BATCH if room is None else lines * int(np.clip(room // lines, 1, BATCH // lines))
 
 
-@njit(cache=True, nogil=True)
-def _absorb(members, sizes, worths, inside, outside, sums, lines):
-    """Add the draws, and their squares, to `sums` (2, n)."""
-    n = members.shape[1]
-    for first in range(0, len(members), lines):
-        for i in range(n):
-            draw = 0.0
-            for line in range(first, first + lines):
-                t = sizes[line]
-                draw += worths[line] * (inside[t] if members[line, i] else outside[t])
-            draw /= lines
-            sums[0, i] += draw
-            sums[1, i] += draw * draw
+class Sums:
+    """The mean of the draws so far, row by row, and their spread.
+
+    Parameters
+    ----------
+    log_mass : array of shape (n,)
+        The semivalue.
+    log_law : array of shape (n + 1,)
+        The design: how probable a coalition of each size is.
+    lines : int
+        How many coalitions in a row are one draw.
+    """
+
+    def __init__(self, log_mass: Floats, log_law: Floats, lines: int) -> None:
+        n = len(log_mass)
+        self._read, self._lines, self._span = readings(log_mass, log_law), lines, Range()
+        joined, (inside, outside) = np.arange(n + 1) / n, self._read
+        # mean square of what a worth is multiplied by, for the prior
+        self._scale = float(np.exp(log_law) @ (joined * inside**2 + (1 - joined) * outside**2))
+        self._sums, self._done, self._evals, self._centre = np.zeros((2, n)), 0, 0, 0.0
+
+    def see(self, worths: Worths) -> None:
+        """Take note of worths that are no draws, such as those of none and all."""
+        self._span.see(worths)
+        self._evals += len(worths)
+        self._centre = float(worths.mean())
+
+    def absorb(self, members: Coalitions, worths: Worths) -> Valuation:
+        """Add coalitions and their worths; return the estimate now."""
+        from ._kernels import add_coalitions  # numba is loaded by whoever computes
+
+        width, lines = self._span.see(worths), self._lines
+        # any centre is unbiased, as readings have the mean 0; one that these worths did not move is independent
+        around = worths - self._centre
+        add_coalitions(members, members.sum(axis=1), around, *self._read, self._sums, lines)
+        self._evals, self._done = self._evals + len(worths), self._done + len(worths) // lines
+        self._centre += (worths.mean() - self._centre) * len(worths) / self._evals
+        mean = self._sums[0] / self._done
+        spread = np.maximum(self._sums[1] - self._done * mean**2, 0)
+        stderr = np.sqrt(variance(spread, self._done, width**2 / 4 * self._scale / lines) / self._done)
+        return Valuation(mean, stderr, evals=self._evals, draws=self._done, next_evals=lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
-from typing import ClassVar, final
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def check_design(method: Semivalue) -> None:
 
 
 def sample(
-    methods: Sequence[Semivalue], design: str, problem: Problem, rng: np.random.Generator, **settings: float
+    methods: Sequence[Semivalue], design: str, problem: Problem, rng: np.random.Generator, **settings: Any
 ) -> Iterator[Valuation]:
     """Yield the first method's estimate after every batch of evaluations that inform all of `methods`.
 
@@ -88,19 +88,22 @@ def best_design(game: Game) -> str:
 
 def check_pair(name: str, design: str, log_mass: Floats, p: float = 0.5) -> None:
     """Raise `AssayError` if `design` would need over 100 times the evaluations of the best one."""
-    factor = wasted(design, log_mass, p)
-    if factor > MOST_INFLATION:
-        raise AssayError(
-            f"{name} cannot be read from design={design!r}: with {len(log_mass)} rows it would need "
-            f"{factor:.1e} times the evaluations of the best design; pass design='stratified'."
-        )
-
-
-def wasted(design: str, log_mass: Floats, p: float = 0.5) -> float:
-    """How many times the evaluations of the best design of its kind a design needs; at least 1."""
     n = len(log_mass)
     if design in ("permutations", "antithetic"):
-        return float(n * np.exp(2 * log_mass).sum())
-    if design == "coins":
-        return inflation(log_mass, coin_law(n, p))
-    return inflation(log_mass, owen_law(n)) if design == "owen" else 1.0
+        _refuse(name, design, n, float(n * np.exp(2 * log_mass).sum()))
+    elif design in ("coins", "owen"):
+        check_law(name, design, log_mass, coin_law(n, p) if design == "coins" else owen_law(n))
+
+
+def check_law(name: str, design: str, log_mass: Floats, log_law: Floats) -> None:
+    """The same for a design that asks for coalitions of each size by `log_law` (n + 1,)."""
+    _refuse(name, design, len(log_mass), inflation(log_mass, log_law))
+
+
+def _refuse(name: str, design: str, n: int, factor: float) -> None:
+    if factor > MOST_INFLATION:
+        raise AssayError(
+            f"{name} cannot be read from design={design!r}: with {n} rows it would need {factor:.1e} times the "
+            f"evaluations of the best design; pass design='stratified'"
+            f"{', and this method among those to evaluate for' if design == 'stratified' else ''}."
+        )

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 
 import numpy as np
-from numba import njit
 
 from ..._game import Game, drawn, incremental, ordered
 from ..._seeded import SeededOrders
@@ -82,7 +81,9 @@ class Draws:
     def absorb(self, orders: Orders, worths: Worths, paid: int | None = None) -> Valuation:
         """Add orders and the worths of their prefixes; return the estimate now."""
         width, n = self._span.see(worths), orders.shape[1]
-        _absorb(orders, worths, self._weights, self._sums, self._done, self.lines)
+        from ._kernels import add_orders  # numba is loaded by whoever computes
+
+        add_orders(orders, worths, self._weights, self._sums, self._done, self.lines)
         self._done += len(orders) // self.lines
         self._evals += worths.size if paid is None else paid
         # knowing nothing of a row, it varies as all rows and draws together do
@@ -91,24 +92,6 @@ class Draws:
         stderr = np.sqrt(each / self._done)
         facts = {"evals": self._evals, "draws": self._done, "next_evals": self._cost}
         return Valuation(self._sums[0].copy(), stderr, **facts)
-
-
-@njit(cache=True, nogil=True)
-def _absorb(orders, worths, weights, sums, before, lines):
-    """Add the orders' draws to `sums` by Welford's recurrence; `lines` orders in a row are one draw."""
-    n = orders.shape[1]
-    gains = np.empty(n)
-    for first in range(0, len(orders), lines):
-        gains[:] = 0.0
-        for line in range(first, first + lines):
-            for s in range(n):
-                gains[orders[line, s]] += weights[s] * (worths[line, s + 1] - worths[line, s])
-        before += 1
-        for i in range(n):
-            gain = gains[i] / lines
-            change = gain - sums[0, i]
-            sums[0, i] += change / before
-            sums[1, i] += change * (gain - sums[0, i])
 
 
 def _paid(worths: Worths, tolerance: float) -> int:

@@ -15,10 +15,11 @@ from ._surrogate import Record
 FIRST = 64  # coalitions behind the first estimate, if 2 n are not fewer
 RENEW = 0.03  # growth of the evaluations between two estimates
 REFIT = 1.4  # growth between two fits of the surrogate
+ASYMMETRY = 0.1
 
 
 def by_strata(
-    game: Game, masses: Sequence[Floats], rng: np.random.Generator
+    game: Game, masses: Sequence[Floats], rng: np.random.Generator, *, strata: Strata | None = None
 ) -> Generator[Valuation, int | None, None]:
     """Yield an estimate of the first semivalue whenever there are 3% more evaluations; memory O(evals n).
 
@@ -26,9 +27,10 @@ def by_strata(
     ----------
     masses : sequence of arrays of shape (n,)
         Log masses; the sizes that are asked for serve all of them.
+    strata : Strata, optional
+        Of these masses, with nothing handed out: for who wants to know afterwards what was.
     """
-    shares = [np.exp(mass) for mass in masses]
-    strata = Strata(game.n, shares, paired=paired(shares))
+    strata = strata or strata_of(masses)
     coalitions, worths = np.empty((0, game.n), bool), np.empty(0)
     record, latest, fit_at = None, None, 0
     block, least = min(2 * game.n + 2, FIRST), 2 if strata.paired else 1
@@ -41,7 +43,7 @@ def by_strata(
         record = Record(
             coalitions, worths, strata.expected, paired=strata.paired, before=None if again else record
         )
-        latest = record.estimate(shares[0])
+        latest = record.estimate(np.exp(masses[0]))
         if strata.left == 0:
             yield Valuation(latest.values, evals=evals, status=Status.exact)
             return
@@ -50,6 +52,11 @@ def by_strata(
         block = max(least, round(RENEW * evals) if room is None else min(round(RENEW * evals), room))
 
 
-def paired(masses: Sequence[Floats]) -> bool:
-    """Whether to ask for complements: it pays where masses are nearly symmetric."""
-    return all(np.abs(mass - mass[::-1]).sum() < 0.1 for mass in masses)
+def strata_of(masses: Sequence[Floats]) -> Strata:
+    """The coalitions that serve all of these log masses.
+
+    Complements are asked for where the masses are nearly symmetric: elsewhere they cancel nothing.
+    """
+    shares = [np.exp(mass) for mass in masses]
+    paired = all(np.abs(share - share[::-1]).sum() < ASYMMETRY for share in shares)
+    return Strata(len(shares[0]), shares, paired=paired)

@@ -105,5 +105,6 @@ def fitted(
         inverse, coefficients = (vectors * shrunk) @ vectors.T, vectors @ (shrunk * seen) * scale
         return Surrogate(sets[few], inverse, coefficients, degrees)
     sets, targets = sets[:MOST], targets[:MOST]
-    inverse: Floats = np.linalg.inv(kernel(sets, sets, degrees) + noise * np.eye(len(sets)))
+    ridge = kernel(sets, sets, degrees) + noise * np.eye(len(sets))
+    inverse = np.asarray(np.linalg.inv(ridge), np.float64)
     return Surrogate(sets, inverse, inverse @ targets, degrees)

@@ -64,7 +64,7 @@ class ClassWiseShapley(Valuer):
     """
 
     normalise: bool = True
-    needs: ClassVar[Needs] = Needs.LABELS | Needs.VALID
+    needs: ClassVar[Needs] = Needs.LABELS | Needs.VALID | Needs.REFITS
 
     def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
         """Yield an estimate after every batch of rounds; the batch depends on the labels alone."""

@@ -14,7 +14,7 @@ from ..._game import BLOCK, Game
 from ..._problem import Problem
 from ..._types import Floats, Positions, Worths
 from ..._valuation import Status, Valuation
-from ..._valuer import Needs, Valuer
+from ..._valuer import Axioms, Needs, Valuer
 from ._spread import Range, variance
 
 BATCH_EVALS = 500  # a batch of rounds costs about this, so that estimates come often
@@ -61,6 +61,7 @@ class DeltaShapley(Valuer):
     lower: int = 0
     upper: int | None = None
     needs: ClassVar[Needs] = Needs.GAME
+    axioms: ClassVar[Axioms] = Axioms.SEMIVALUE
 
     def __post_init__(self) -> None:
         if not self.lower >= 0:
