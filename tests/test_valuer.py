@@ -93,7 +93,8 @@ def test_evaluations_keep_to_the_budget(method):
 
 def test_time_ends_a_run():
     """A run that would never end by itself stops soon after its time."""
-    last = value(of_game(random_game(4, 0)), Shapley(), stop=Stop(seconds=0.1), progress=False)
+    method = Shapley(design="permutations")
+    last = value(of_game(random_game(4, 0)), method, stop=Stop(seconds=0.1), progress=False)
     assert last.status is Status.budget
     assert 0.1 <= last.seconds < 5
 
@@ -147,7 +148,8 @@ def test_fit_takes_what_value_takes():
 def test_seeds_differ():
     """Two seeds are two draws."""
     game = of_game(TableGame(np.arange(8.0) ** 2))
-    a, b = (value(game, Shapley(), stop=Stop(evals=100), seed=s, progress=False).values for s in (0, 1))
+    method, stop = Shapley(design="permutations"), Stop(evals=100)
+    a, b = (value(game, method, stop=stop, seed=s, progress=False).values for s in (0, 1))
     assert (a != b).any()
 
 

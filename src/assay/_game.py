@@ -112,6 +112,12 @@ def rescored(game: Game, score: Score, key: bytes) -> Game:
     return judge(score, key)
 
 
+def without_each(game: Game) -> Worths | None:
+    """Worths (n,) of all rows but one, for each; None where `game` knows no shorter way than to ask."""
+    known: Callable[[], Worths | None] | None = getattr(game, "without_each", None)
+    return None if known is None else known()
+
+
 def noise(game: Game) -> float:
     """The standard error of the worth of all rows over resampled judges.
 
@@ -227,6 +233,10 @@ class CachedGame:
         """Whether the game behind grows row by row cheaply; see `ModelGame.incremental`."""
         return incremental(self._game)
 
+    def without_each(self) -> Worths | None:
+        """See `ModelGame.without_each`; it is quicker than to remember."""
+        return without_each(self._game)
+
     def noise(self) -> float:
         """The standard error of the worth of all rows; see `ModelGame.noise`."""
         return noise(self._game)
@@ -271,8 +281,8 @@ class CachedGame:
                 now, start = todo[done : done + block], time.monotonic()
                 worths[now] = ask(now)
                 done += len(now)
-                if time.monotonic() - start < FLUSH_SECONDS / 2:
-                    block *= 2  # quick games: bigger blocks, so that workers have enough to do
+                if (block > 1 or self.incremental) and time.monotonic() - start < FLUSH_SECONDS / 2:
+                    block *= 2  # so that workers have enough to do, and quick kernels no overhead
                 if time.monotonic() - since > FLUSH_SECONDS:
                     self._keep(keys, worths, todo[kept:done])
                     kept, since = done, time.monotonic()

@@ -105,6 +105,14 @@ class ModelGame:
         """Whether the model learns row by row, without refits, so that growing orders is cheap."""
         return self._learner is not None
 
+    def without_each(self) -> Worths | None:
+        """Worths (n,) of all rows but one, for each; None where there is no closed form for them."""
+        if self._learner is None:
+            return None
+        from ._learners._leave_one_out import leave_one_out
+
+        return leave_one_out(self._learner)
+
     def noise(self) -> float:
         """The standard error of the worth of all rows, over `RESAMPLES` bootstraps of the validation rows."""
         train = self._problem.train

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._game import BLOCK, Game, incremental, noise, ordered, prefixes, rescored
+from ._game import BLOCK, Game, incremental, noise, ordered, prefixes, rescored, without_each
 from ._parallel import each, workers
 from ._seeded import AnyCoalitions, AnyOrders, SeededCoalitions, SeededOrders
 from ._shared import Shared, abroad
@@ -58,6 +58,10 @@ class ParallelGame:
     def draws(self) -> bool:
         """Workers draw seeded batches for themselves; see `assay._game.drawn`."""
         return True
+
+    def without_each(self) -> Worths | None:
+        """See `ModelGame.without_each`."""
+        return without_each(self.game)
 
     def noise(self) -> float:
         """The standard error of the worth of all rows; see `ModelGame.noise`."""

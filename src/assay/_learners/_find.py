@@ -6,11 +6,16 @@ from .._problem import Problem
 from ._centroid import Centroid
 from ._discriminant import Discriminant
 from ._learner import Learner
+from ._logistic import LogisticRegression
 from ._naive_bayes import NaiveBayes
 from ._neighbours import Neighbours
 from ._question import Question
+from ._ridge import LinearRegression, Ridge, RidgeClassifier
 
-TWINS: tuple[type[Learner], ...] = (Centroid, Discriminant, NaiveBayes, Neighbours)
+TWINS: tuple[type[Learner], ...] = (
+    *(Centroid, Discriminant, LinearRegression, LogisticRegression, NaiveBayes, Neighbours),
+    *(Ridge, RidgeClassifier),
+)
 
 
 def find(problem: Problem) -> Learner | None:

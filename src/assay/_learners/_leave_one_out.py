@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .._types import Floats, Positions, Worths
@@ -45,7 +47,7 @@ def leave_one_out(learner: Learner) -> Worths | None:
         squares on columns that are nearly collinear.
     """
     if isinstance(learner, LogisticRegression) and len(np.unique(learner.question.y)) == 2:
-        parts = _logistic_parts
+        parts: Any = _logistic_parts
     elif isinstance(learner, Ridge | RidgeClassifier | LinearRegression):
         parts = _squares_parts
     else:
