@@ -61,9 +61,9 @@ def test_all_coalitions_give_every_semivalue_exactly():
 @pytest.mark.parametrize("design", ["permutations", "antithetic", "stratified", "owen", "coins"])
 def test_one_set_of_evaluations_gives_every_semivalue(design):
     """Over 40 seeds the errors of each are centred and scatter as their standard errors say."""
-    game, z = random_game(6, 2), []
+    game, z = random_game(8, 2), []
     for seed in range(40):
-        evals = 40 if design == "stratified" else 1500
+        evals = 150 if design == "stratified" else 1500
         found = values_of(asked(game, design=design, seed=seed, stop=Stop(evals=evals)), METHODS)
         truths = [TRUTHS[type(method).__name__](game.worths) for method in METHODS]
         z.append([(v.values - t) / v.stderr for v, t in zip(found, truths, strict=True)])

@@ -133,6 +133,7 @@ TRUTHS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "AME": ame,
     "DeltaShapley": delta,
     "GroupTesting": shapley,
+    "KernelShapley": shapley,
     "LeastCore": least_core,
     "OwenValue": shapley,  # where every row is a group of its own
 }

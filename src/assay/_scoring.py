@@ -100,7 +100,7 @@ class Judge:
         return _scored(self.score, _widened(fitted, labels, self.X, self.classes), self.y)
 
     def noise(self, fitted: Any, resamples: int, rng: np.random.Generator) -> float:
-        """Standard deviation of `of_model` over bootstraps of the rows; those it cannot judge are left out."""
+        """Standard deviation of `of_model` over bootstraps of the rows; what it cannot judge is left out."""
         m, worths = len(self.y), []
         for _ in range(resamples):
             rows = rng.integers(0, m, m)

@@ -168,7 +168,7 @@ def value(
         ready = with_game(part, chosen, seed, n_jobs, memory)
         if players == "groups":
             ready = Problem(
-                Data(np.zeros((len(ids), 1)), ids=ids), game=GroupGame(ready.game, part.train.groups)
+                Data(np.zeros((len(ids), 1)), ids=ids), game=GroupGame(_game_of(ready), part.train.groups)
             )
         return chosen.estimates(ready, np.random.default_rng(seed if number is None else [seed, number]))
 
@@ -204,7 +204,7 @@ def check_needs(problem: Problem, method: Valuer) -> bool:
     needs, p = method.needs, problem
     if Needs.REFITS in needs and p.game is not None:
         raise AssayError(
-            f"{type(method).__name__} judges refits of a model its own way, and this problem brings its own game; "
+            f"{type(method).__name__} judges refits of a model its own way, and this problem brings a game; "
             "pass assay.Problem(train, valid, model) instead."
         )
     refits = Needs.REFITS in needs or (Needs.GAME in needs and p.game is None)
@@ -246,6 +246,11 @@ def _check_groups(problem: Problem, method: Valuer, players: str, crossfit: bool
         raise AssayError("players='groups' needs rows that judge; pass Problem(valid=assay.Data(X, y)).")
     names = np.unique(problem.train.groups)
     return names if names.dtype.kind in "iuU" else names.astype(str)
+
+
+def _game_of(problem: Problem) -> Game:
+    assert problem.game is not None
+    return problem.game
 
 
 def with_game(

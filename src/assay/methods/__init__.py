@@ -18,6 +18,7 @@ from .semivalue.beta import BetaShapley as BetaShapley
 from .semivalue.class_wise import ClassWiseShapley as ClassWiseShapley
 from .semivalue.delta_shapley import DeltaShapley as DeltaShapley
 from .semivalue.group_testing import GroupTesting as GroupTesting
+from .semivalue.kernel_shapley import KernelShapley as KernelShapley
 from .semivalue.least_core import LeastCore as LeastCore
 from .semivalue.loo import LeaveOneOut as LeaveOneOut
 from .semivalue.owen_value import OwenValue as OwenValue

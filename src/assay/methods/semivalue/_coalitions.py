@@ -110,7 +110,7 @@ class Sums:
         from ._kernels import add_coalitions  # numba is loaded by whoever computes
 
         width, lines = self._span.see(worths), self._lines
-        # any centre is unbiased, as readings have the mean 0; one that these worths did not move is independent
+        # any centre is unbiased, as readings have the mean 0, if these worths did not move it
         around = worths - self._centre
         add_coalitions(members, members.sum(axis=1), around, *self._read, self._sums, lines)
         self._evals, self._done = self._evals + len(worths), self._done + len(worths) // lines

@@ -102,8 +102,9 @@ def check_law(name: str, design: str, log_mass: Floats, log_law: Floats) -> None
 
 def _refuse(name: str, design: str, n: int, factor: float) -> None:
     if factor > MOST_INFLATION:
+        stratified = design == "stratified"  # for other semivalues, then
+        fix = "name this method too when you evaluate" if stratified else "pass design='stratified'"
         raise AssayError(
-            f"{name} cannot be read from design={design!r}: with {n} rows it would need {factor:.1e} times the "
-            f"evaluations of the best design; pass design='stratified'"
-            f"{', and this method among those to evaluate for' if design == 'stratified' else ''}."
+            f"{name} cannot be read from design={design!r}: with {n} rows it would need {factor:.1e} times "
+            f"the evaluations of the best design; {fix}."
         )

@@ -90,8 +90,8 @@ class Draws:
         overall = self._sums[1].mean() / self._done + self._sums[0].var()
         each = variance(self._sums[1], self._done, max(float(overall), (width / n) ** 2))
         stderr = np.sqrt(each / self._done)
-        facts = {"evals": self._evals, "draws": self._done, "next_evals": self._cost}
-        return Valuation(self._sums[0].copy(), stderr, **facts)
+        evals, draws = self._evals, self._done
+        return Valuation(self._sums[0].copy(), stderr, evals=evals, draws=draws, next_evals=self._cost)
 
 
 def _paid(worths: Worths, tolerance: float) -> int:

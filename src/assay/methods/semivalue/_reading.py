@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from ..._types import Coalitions, Floats, Orders, Worths
+from ..._types import Floats, Worths
 from ..._valuation import Status, Valuation
 from ._coalitions import Sums, coin_law, owen_law
 from ._family import check_law, check_pair
@@ -35,7 +36,7 @@ class Asked:
     """
 
     design: str
-    rows: Coalitions | Orders
+    rows: Any
     worths: Worths
     sizes: Floats
     paired: bool
@@ -67,9 +68,9 @@ class Asked:
         found = []
         for mass in masses:
             now = record.estimate(np.exp(mass))
-            facts = {"evals": m, "draws": (m - 2) // (1 + self.paired)}
             status = Status.exact if complete else Status.running
-            found.append(Valuation(now.values, None if complete else now.stderr, status=status, **facts))
+            stderr, draws = None if complete else now.stderr, (m - 2) // (1 + self.paired)
+            found.append(Valuation(now.values, stderr, evals=m, draws=draws, status=status))
         return found
 
     def _law(self) -> Floats:

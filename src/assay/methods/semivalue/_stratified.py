@@ -13,6 +13,7 @@ from ._strata import Strata
 from ._surrogate import Record
 
 FIRST = 64  # coalitions behind the first estimate, if 2 n are not fewer
+BLOCK = 16  # evaluations between two estimates, at least
 RENEW = 0.03  # growth of the evaluations between two estimates
 REFIT = 1.4  # growth between two fits of the surrogate
 ASYMMETRY = 0.1
@@ -47,9 +48,10 @@ def by_strata(
         if strata.left == 0:
             yield Valuation(latest.values, evals=evals, status=Status.exact)
             return
-        facts = {"evals": evals, "draws": (evals - 2) // least, "next_evals": least}
-        room = yield Valuation(latest.values, latest.stderr, **facts)
-        block = max(least, round(RENEW * evals) if room is None else min(round(RENEW * evals), room))
+        draws, stderr = (evals - 2) // least, latest.stderr
+        room = yield Valuation(latest.values, stderr, evals=evals, draws=draws, next_evals=least)
+        block = max(BLOCK, round(RENEW * evals))
+        block = block if room is None else max(least, min(block, room))
 
 
 def strata_of(masses: Sequence[Floats]) -> Strata:

@@ -40,8 +40,7 @@ class KernelShapley(Valuer):
     Examples
     --------
     >>> import numpy as np
-    >>> from assay import Data, Problem, Stop, TableGame, value
-    >>> from assay.methods.semivalue.kernel_shapley import KernelShapley
+    >>> from assay import Data, KernelShapley, Problem, TableGame, value
     >>> game = TableGame(np.array([0.0, 1.0, 2.0, 5.0]))
     >>> value(Problem(Data([[0.0], [1.0]]), game=game), KernelShapley()).values
     array([2., 3.])

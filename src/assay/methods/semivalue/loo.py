@@ -20,8 +20,8 @@ from ._family import Semivalue
 class LeaveOneOut(Semivalue):
     """What all rows lose without this one; exact, n + 1 evaluations.
 
-    For ridge and two-class logistic regression without a refit: by the hat matrix, and by one Newton step with
-    every row that might matter verified (Rad and Maleki 2020).
+    For ridge and two-class logistic regression without a refit: by the hat matrix, and by one Newton step
+    with every row that might matter verified (Rad and Maleki 2020).
 
     Source: Cook (1977), "Detection of Influential Observation in Linear Regression".
 
