@@ -36,8 +36,8 @@ from .methods import ClassWiseShapley as ClassWiseShapley
 from .methods import DataOOB as DataOOB
 from .methods import DeltaShapley as DeltaShapley
 from .methods import GroupTesting as GroupTesting
-from .methods import KNNShapley as KNNShapley
 from .methods import KernelShapley as KernelShapley
+from .methods import KNNShapley as KNNShapley
 from .methods import LeastCore as LeastCore
 from .methods import LeaveOneOut as LeaveOneOut
 from .methods import OwenValue as OwenValue

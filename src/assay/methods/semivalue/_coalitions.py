@@ -112,7 +112,9 @@ class Sums:
         width, lines = self._span.see(worths), self._lines
         # any centre is unbiased, as readings have the mean 0, if these worths did not move it
         around = worths - self._centre
-        add_coalitions(members, members.sum(axis=1), around, *self._read, self._sums, lines)
+        sizes = [np.count_nonzero(line) for line in members]  # many times faster than a sum over the axis
+        into, out = (part[sizes] * around for part in self._read)
+        add_coalitions(members.view(np.uint8), into, out, self._sums, lines)
         self._evals, self._done = self._evals + len(worths), self._done + len(worths) // lines
         self._centre += (worths.mean() - self._centre) * len(worths) / self._evals
         mean = self._sums[0] / self._done

@@ -25,15 +25,24 @@ def add_orders(orders, worths, weights, sums, before, lines):
 
 
 @njit(cache=True, nogil=True)
-def add_coalitions(members, sizes, worths, inside, outside, sums, lines):
-    """Add the draws, and their squares, to `sums` (2, n)."""
+def add_coalitions(members, into, out, sums, lines):
+    """Add draws and their squares to `sums` (2, n): `into[k]` where line k holds the row, else `out[k]`.
+
+    `lines` lines in a row are one draw, their mean. Members are 0 or 1 (uint8): no branch, so it vectorises.
+    """
     n = members.shape[1]
     for first in range(0, len(members), lines):
+        if lines == 1:
+            rest, more = out[first], into[first] - out[first]
+            square, extra = rest * rest, into[first] ** 2 - rest * rest
+            for i in range(n):
+                sums[0, i] += rest + more * members[first, i]
+                sums[1, i] += square + extra * members[first, i]
+            continue
         for i in range(n):
             draw = 0.0
-            for line in range(first, first + lines):
-                t = sizes[line]
-                draw += worths[line] * (inside[t] if members[line, i] else outside[t])
+            for k in range(first, first + lines):
+                draw += out[k] + (into[k] - out[k]) * members[k, i]
             draw /= lines
             sums[0, i] += draw
             sums[1, i] += draw * draw
