@@ -2,6 +2,7 @@
 # make test   lint, types, and every test, doctest and example
 # Both make .venv first, with plain venv and pip, and do it again only when pyproject.toml or the pins change.
 # make peers        the environments of pyDVL and OpenDataVal (2.3 GB), which `make bench-speed` compares with
+# make bench-quality  errors beside pyDVL's best sampler, and coverage: about half an hour
 # make bench-speed  evaluations a second beside the peers', one script after another: about 25 minutes
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PEERS := .peers
 PEER_PYTHON ?= python3.11
 
-.PHONY: help demo test lint format types bench bench-speed peers python clean
+.PHONY: help demo test lint format types bench bench-quality bench-speed peers python clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -36,6 +37,10 @@ types: $(VENV)/tested
 
 bench: $(VENV)/tested
 	$(BIN)/python -m benchmarks
+
+bench-quality: $(VENV)/tested peers
+	$(BIN)/python -m benchmarks.quality.error 5 0 500 2000
+	$(BIN)/python -m benchmarks.quality.coverage 50
 
 bench-speed: $(VENV)/tested peers
 	$(BIN)/python -m benchmarks.speed

@@ -44,7 +44,15 @@ def test_the_first_limit_that_is_met_ends_it(stop, now, last, elapsed, status):
 @pytest.mark.parametrize(
     "limits",
     [
-        *({}, {"evals": 0}, {"seconds": -1}, {"stderr": 0.0}, {"stderr": float("nan")}, {"lowest": 0}),
+        *(
+            {},
+            {"evals": 0},
+            {"seconds": -1},
+            {"stderr": 0.0},
+            {"stderr": float("nan")},
+            {"lowest": 0},
+            {"lowest": 2.5},
+        ),
         *({"lowest": 3, "confidence": 1.0}, {"lowest": 3, "confidence": 0}, {"confidence": 0.9}),
     ],
 )

@@ -63,14 +63,21 @@ def crossfitted(
     for number, part in enumerate(parts):
         train, valid = problem.train.take(part.rows), problem.train.take(part.judges)
         runs.append(run(replace(problem, train=train, valid=valid), number))
+    latest: list[Valuation | None] = [None] * len(runs)
     room = None
-    while True:
-        share = None if room is None else room // len(runs)
-        try:
-            estimates = [advance(one, share) for one in runs]
-        except StopIteration:  # a closed form ends after one
-            return
-        room = yield _together(problem.n, parts, estimates)
+    while going := [k for k, now in enumerate(latest) if now is None or now.status is not Status.exact]:
+        shares = _shares([latest[k] for k in going], room)
+        for k, share in zip(going, shares, strict=True):
+            latest[k] = advance(runs[k], share)
+        room = yield _together(problem.n, parts, [now for now in latest if now is not None])
+
+
+def _shares(latest: Sequence[Valuation | None], room: int | None) -> list[int | None]:
+    """What each fold may ask for: what its next estimate costs at least, and an even part of the rest."""
+    if room is None:
+        return [None] * len(latest)
+    least = [now.next_evals if now else 0 for now in latest]
+    return [one + max(room - sum(least), 0) // len(least) for one in least]
 
 
 def advance(estimates: Iterator[Valuation], room: int | None) -> Valuation:
@@ -89,15 +96,14 @@ def _together(n: int, parts: Sequence[Fold], estimates: Sequence[Valuation]) -> 
             variance[part.rows] += (weight * estimate.stderr) ** 2  # folds draw independently
         if per_valid is not None and estimate.per_valid is not None:
             per_valid[np.ix_(part.rows, part.judges)] = estimate.per_valid
-    exact = all(estimate.status is Status.exact for estimate in estimates)
+    sampling = [estimate for estimate in estimates if estimate.status is not Status.exact]
     sampled = any(estimate.stderr is not None for estimate in estimates)
     return Valuation(
         total / judges,
         np.sqrt(variance) / judges if sampled else None,
         per_valid,
         evals=sum(estimate.evals for estimate in estimates),
-        draws=min(estimate.draws for estimate in estimates),
-        next_evals=sum(estimate.next_evals for estimate in estimates),
-        status=Status.exact if exact else Status.running,
-        why=estimates[0].why,
+        draws=min((estimate.draws for estimate in sampling), default=0),
+        next_evals=sum(estimate.next_evals for estimate in sampling),
+        status=Status.running if sampling else Status.exact,
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -15,11 +16,13 @@ from ._problem import Problem
 from ._stop import Stop
 from ._types import Coalitions, Floats, Labels, Orders, Worths
 from ._valuation import Status, Valuation
-from ._valuer import DEFAULT_STOP, Needs, Valuer, check_needs, value, with_game
+from ._valuer import DEFAULT_STOP, Needs, Valuer, check_needs, same_bits, value, with_game
 from .methods.semivalue._family import DESIGNS, Semivalue, best_design, sample
 from .methods.semivalue._reading import Asked
 from .methods.semivalue._strata import Strata
 from .methods.semivalue._stratified import strata_of
+
+UNREADABLE = OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, BadZipFile
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,15 +53,22 @@ class Evaluations:
     paired: bool
 
     def __post_init__(self) -> None:
-        if np.ndim(self.rows) != 2:
-            raise AssayError(f"Evaluations.rows has shape {np.shape(self.rows)}; it needs (m, n).")
-        m, n = np.shape(self.rows)
-        expected = (m,) if self.rows.dtype == bool else (m, n + 1)
-        if self.worths.shape != expected or len(self.ids) != n:
+        rows, worths = self.rows, self.worths
+        if np.ndim(rows) != 2 or rows.dtype.kind not in "bi" or self.design not in DESIGNS:
             raise AssayError(
-                f"Evaluations.rows has shape {(m, n)}, so worths needs {expected} and ids ({n},); "
-                f"they have {self.worths.shape} and {np.shape(self.ids)}."
+                f"Evaluations.rows has shape {np.shape(rows)} and type {rows.dtype}, and design is "
+                f"{self.design!r}; they need (m, n), coalitions or orders, and one of {', '.join(DESIGNS)}."
             )
+        m, n = rows.shape
+        expected = (m,) if rows.dtype == bool else (m, n + 1)
+        if worths.shape != expected or len(self.ids) != n or np.shape(self.sizes) != (n + 1,):
+            raise AssayError(
+                f"Evaluations.rows has shape {(m, n)}, so worths needs {expected}, ids ({n},) and sizes "
+                f"({n + 1},); they have {worths.shape}, {np.shape(self.ids)} and {np.shape(self.sizes)}."
+            )
+        pairs = self.design in ("antithetic", "owen") or (self.design == "stratified" and self.paired)
+        if m == 0 or (pairs and m % 2):
+            raise AssayError(f"Evaluations.rows has {m} lines; design={self.design!r} asks in pairs.")
 
     @property
     def evals(self) -> int:
@@ -88,7 +98,7 @@ class Evaluations:
                     rows = np.unpackbits(rows, axis=1, count=len(ids)).astype(bool)
                 facts = ids, kept["sizes"], bool(kept["paired"])
                 return cls(rows, kept["worths"], str(kept["design"]), *facts)
-        except (OSError, KeyError, ValueError) as error:
+        except UNREADABLE as error:
             raise AssayError(f"{str(path)!r} holds no evaluations that can be read: {error}.") from error
 
 
@@ -137,14 +147,16 @@ def evaluate(
     [[2.0, 3.0], [2.0, 3.0]]
     """
     _check_methods(methods)
+    design = _design(methods, design) or "auto"
     if design not in ("auto", *DESIGNS) or design == "exact":
         choices = ", ".join(repr(name) for name in ("auto", *DESIGNS) if name != "exact")
-        raise AssayError(f"design is {design!r}; choose {choices}.")
+        raise AssayError(f"evaluate.design is {design!r}; choose {choices}.")
     if check_needs(problem, methods[0]):
         raise AssayError("evaluate needs rows that judge; pass Problem(valid=assay.Data(X, y)).")
-    game = with_game(problem, methods[0], seed, n_jobs, memory).game
+    with same_bits(n_jobs):
+        game = with_game(problem, methods[0], seed, n_jobs, memory).game
     assert game is not None
-    together = _Together(
+    together = Sampling(
         methods=tuple(methods),
         design=best_design(game) if design == "auto" else design,
         strata=strata_of([method.log_mass(game.n) for method in methods]),
@@ -169,12 +181,25 @@ def values_of(evaluations: Evaluations, methods: Sequence[Semivalue]) -> list[Va
     e = evaluations
     masses = [method.log_mass(e.rows.shape[1]) for method in methods]
     names = [type(method).__name__ for method in methods]
-    found = Asked(e.design, e.rows, e.worths, e.sizes, e.paired).read(names, masses)
+    with same_bits(None):
+        found = Asked(e.design, e.rows, e.worths, e.sizes, e.paired).read(names, masses)
     ended = {Status.running: Status.budget}
     return [
         replace(now, ids=e.ids, evals=e.evals, method=name, status=ended.get(now.status, now.status))
         for name, now in zip(names, found, strict=True)
     ]
+
+
+def _design(methods: Sequence[Semivalue], design: str) -> str | None:
+    """The design asked for, by the call or by the methods; None where none is."""
+    asked = {method.design for method in methods if method.design != "auto"} | {design} - {"auto"}
+    cut = [type(method).__name__ for method in methods if getattr(method, "tolerance", 0)]
+    if len(asked) > 1 or cut:
+        wrong = f"tolerance of {cut[0]}" if cut else f"designs {', '.join(sorted(asked))}"
+        raise AssayError(
+            f"evaluate asks once for all methods, whole, but there are the {wrong}; leave them out."
+        )
+    return next(iter(asked), None)
 
 
 def _check_methods(methods: Sequence[Any]) -> None:
@@ -213,7 +238,7 @@ class _Recorder:
 
 
 @dataclass(eq=False, kw_only=True)
-class _Together(Valuer):
+class Sampling(Valuer):
     """Asks for coalitions that serve all of `methods`, and values by the first."""
 
     methods: tuple[Semivalue, ...]

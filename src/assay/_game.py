@@ -16,6 +16,7 @@ from ._seeded import AnyCoalitions, AnyOrders
 from ._types import Coalitions, Floats, Orders, Score, Worths
 
 BLOCK = 64  # prefixes of an order are asked this many at a time, never as one (n + 1, n) mask
+MOST_WORTH = 1e150  # squares of worths have to be finite too
 FLUSH_SECONDS = 0.5  # work that a killed process may lose
 
 
@@ -69,15 +70,28 @@ def grow_by_asking(game: Game, orders: AnyOrders, tolerance: float = 0.0) -> Wor
     """Grow `orders` in a game that can only be asked about coalitions."""
     n, orders = game.n, np.asarray(orders)
     worths = np.empty((len(orders), n + 1))
-    whole = float(game(np.ones((1, n), bool))[0]) if tolerance > 0 and len(orders) else 0.0
-    step = 1 if tolerance > 0 else BLOCK
+    if tolerance > 0:
+        return _grow_until(game, orders, tolerance, worths)
     for line, order in zip(worths, orders, strict=True):
-        for start in range(0, n + 1, step):
-            stop = min(start + step, n + 1)
+        for start in range(0, n + 1, BLOCK):
+            stop = min(start + BLOCK, n + 1)
             line[start:stop] = game(prefixes(order, start, stop))
-            if tolerance > 0 and abs(whole - line[start]) < tolerance:
-                line[stop:] = line[start]
-                break
+    return worths
+
+
+def _grow_until(game: Game, orders: Orders, tolerance: float, worths: Worths) -> Worths:
+    """Grow all orders in step, a prefix of each at a time, and stop where one is as good as all rows."""
+    whole = float(game(np.ones((1, game.n), bool))[0]) if len(orders) else 0.0
+    going, members = np.arange(len(orders)), np.zeros(orders.shape, bool)
+    for size in range(game.n + 1):
+        if not len(going):
+            break
+        worths[going, size] = game(members[going])
+        near = np.abs(whole - worths[going, size]) < tolerance
+        worths[going[near], size:] = worths[going[near], size][:, None]
+        going = going[~near]
+        if size < game.n:
+            members[going, orders[going, size]] = True
     return worths
 
 
@@ -148,6 +162,76 @@ class _Asked:
 
     def grow(self, orders: AnyOrders, /, *, tolerance: float = 0.0) -> Worths:
         return grow_by_asking(self.game, orders, tolerance)
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedGame:
+    """A game of somebody's own, whose answers are checked before anybody reckons with them.
+
+    Raises
+    ------
+    AssayError
+        When it answers with another number of worths than it was asked for, or with what is no finite number.
+    """
+
+    game: Game
+
+    @property
+    def n(self) -> int:
+        """How many rows play."""
+        return self.game.n
+
+    @property
+    def incremental(self) -> bool:
+        """Whether the game behind grows row by row cheaply; see `ModelGame.incremental`."""
+        return incremental(self.game)
+
+    @property
+    def draws(self) -> bool:
+        """Whether its workers draw seeded batches for themselves."""
+        return bool(getattr(self.game, "draws", False))
+
+    def without_each(self) -> Worths | None:
+        """See `ModelGame.without_each`."""
+        return without_each(self.game)
+
+    def noise(self) -> float:
+        """See `ModelGame.noise`."""
+        return noise(self.game)
+
+    def __call__(self, coalitions: AnyCoalitions, /) -> Worths:
+        """Worths (batch,) of coalitions (batch, n)."""
+        return self._checked(self.game(_locked(coalitions)), (len(coalitions),))
+
+    def grow(self, orders: AnyOrders, /, *, tolerance: float = 0.0) -> Worths:
+        """Worths (batch, n + 1) of the prefixes of `orders`; see `OrderedGame.grow`."""
+        if not isinstance(self.game, OrderedGame):
+            return grow_by_asking(self, orders, tolerance)
+        grown = self.game.grow(_locked(orders), tolerance=tolerance)
+        return self._checked(grown, (len(orders), self.n + 1))
+
+    def _checked(self, given: Any, shape: tuple[int, ...]) -> Worths:
+        name = type(self.game).__name__
+        try:
+            worths = np.asarray(given, float)
+        except (TypeError, ValueError) as error:
+            raise AssayError(f"The game {name} answers with what are no numbers: {error}.") from error
+        if worths.shape != shape:
+            raise AssayError(f"The game {name} answers with shape {worths.shape}; it was asked for {shape}.")
+        if not (np.abs(worths) < MOST_WORTH).all():
+            bad = worths[~(np.abs(worths) < MOST_WORTH)][0]
+            raise AssayError(
+                f"The game {name} says that a coalition is worth {bad}; worths need to be finite."
+            )
+        return worths
+
+
+def _locked(batch: Any) -> Any:
+    """A batch that whoever reads it cannot change; a seeded one is drawn anew by everybody."""
+    if isinstance(batch, np.ndarray):
+        batch = batch.view()
+        batch.flags.writeable = False
+    return batch
 
 
 @dataclass(frozen=True, eq=False)

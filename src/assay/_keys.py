@@ -102,7 +102,8 @@ def score_key(score: Score | str) -> bytes:
         except Exception as error:  # as above
             raise AssayError(f"Assay cannot name the score {score!r}: {error}; use a function.") from error
     cells = [cell.cell_contents for cell in getattr(score, "__closure__", None) or ()]
-    return _hash((score.__qualname__, _code(code), getattr(score, "__defaults__", None), cells))
+    settings = [getattr(score, name, None) for name in ("__defaults__", "__kwdefaults__", "__self__")]
+    return _hash((score.__qualname__, _code(code), settings, cells))
 
 
 def _hash(thing: Any) -> bytes:
@@ -110,8 +111,13 @@ def _hash(thing: Any) -> bytes:
 
 
 def _code(code: CodeType) -> tuple[Any, ...]:
-    constants = tuple(_code(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts)
+    constants = tuple(_code(c) if isinstance(c, CodeType) else _constant(c) for c in code.co_consts)
     return code.co_code, code.co_names, constants
+
+
+def _constant(constant: Any) -> str:
+    """A constant as text; a set of texts is in another order in every process."""
+    return repr(sorted(map(repr, constant)) if isinstance(constant, frozenset) else constant)
 
 
 def _versions(model: Any) -> bytes:

@@ -6,6 +6,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class Forecast:
     seconds : float
         Time, on this machine.
     bytes : int
-        Memory beyond the problem itself, at its peak.
+        Memory of this process beyond the problem itself, at its peak; workers are not counted.
     stderr : float
         The largest standard error then; 0 where values are exact.
     why : str
@@ -61,6 +62,7 @@ def plan(
     seed: int = 0,
     n_jobs: int | None = None,
     seconds: float = 5.0,
+    players: Literal["rows", "groups"] = "rows",
 ) -> Forecast:
     """What `value(problem, method, stop=stop)` would cost, from a short pilot run.
 
@@ -70,8 +72,8 @@ def plan(
 
     Parameters
     ----------
-    problem, method, stop, seed, n_jobs : see `value`
-        Of `stop`, `evals`, `seconds` and `stderr` count; `lowest` cannot be foreseen.
+    problem, method, stop, seed, n_jobs, players : see `value`
+        Of `stop`, `evals`, `seconds` and `stderr` count; when `lowest` would end a run cannot be foreseen.
     seconds : float
         About how long the pilot may take; its first estimate may take longer.
 
@@ -83,7 +85,7 @@ def plan(
     Raises
     ------
     AssayError
-        If the problem lacks what the method needs.
+        If the problem lacks what the method needs, or `stop` has no limit but `lowest`.
 
     Examples
     --------
@@ -97,19 +99,32 @@ def plan(
     """
     if not seconds > 0:
         raise AssayError(f"plan.seconds is {seconds!r}; it needs to be above 0.")
+    if stop.evals is stop.seconds is stop.stderr is None:
+        raise AssayError(
+            "plan cannot foresee when Stop.lowest ends a run; give stderr=, evals= or seconds= too."
+        )
     chosen, _ = resolve(problem, method)
     check_needs(problem, chosen)
 
     def run(problem: Problem, stop: Stop, keep: Callable[[Valuation], None] | None = None) -> Valuation:
-        return value(problem, chosen, stop=stop, seed=seed, n_jobs=n_jobs, progress=False, on_estimate=keep)
+        how = {"seed": seed, "n_jobs": n_jobs, "progress": False, "players": players}
+        return value(problem, chosen, stop=stop, on_estimate=keep, **how)
 
-    sizes = _sizes(problem)
-    if run(_part(problem, sizes[0], seed), Stop(evals=1)).status is not Status.exact:
-        return _sampled(run, problem, stop, seconds)
+    sizes = _sizes(problem) if players == "rows" else [problem.n]
     start, seen = time.perf_counter(), []
     for rows in sizes:
         part = _part(problem, rows, seed)
-        seen.append(_Seen(rows, run(part, Stop(evals=1)), _peak(run, part, 1)))
+        try:
+            valuation = run(part, Stop(evals=1))
+        except AssayError:  # too few rows for this method or model
+            if rows == problem.n:
+                raise
+            continue
+        if valuation.status is not Status.exact:
+            return _sampled(run, problem, stop, seconds)
+        if not seen:
+            valuation = run(part, Stop(evals=1))  # the first run compiled what it needed
+        seen.append(_Seen(rows, valuation, _peak(run, part, 1)))
         if time.perf_counter() - start > seconds / 4:  # the next one takes up to four times as long
             break
     return _grown(problem.n, seen)
@@ -135,12 +150,13 @@ def _sizes(problem: Problem) -> list[int]:
 
 
 def _part(problem: Problem, rows: int, seed: int) -> Problem:
-    """A problem of `rows` of the rows, drawn evenly."""
+    """A problem of about `rows` of the rows, drawn evenly, with every class among them."""
     if rows == problem.n:
         return problem
-    return replace(
-        problem, train=problem.train.take(np.random.default_rng(seed).permutation(problem.n)[:rows])
-    )
+    drawn = np.random.default_rng(seed).permutation(problem.n)[:rows]
+    if problem.classes is not None:
+        drawn = np.union1d(drawn, np.unique(problem.train.y, return_index=True)[1])
+    return replace(problem, train=problem.train.take(drawn))
 
 
 def _grown(n: int, seen: list[_Seen]) -> Forecast:
@@ -195,12 +211,18 @@ def _memory(run: Run, problem: Problem, trail: list[Valuation], evals: int) -> i
 
 
 def _peak(run: Run, problem: Problem, evals: int) -> int:
-    tracemalloc.start()
+    """Peak bytes of a run in this process; who traces memory already keeps on tracing."""
+    tracing = tracemalloc.is_tracing()
+    if not tracing:
+        tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    tracemalloc.reset_peak()
     try:
         run(problem, Stop(evals=evals))
-        return tracemalloc.get_traced_memory()[1]
+        return tracemalloc.get_traced_memory()[1] - before
     finally:
-        tracemalloc.stop()
+        if not tracing:
+            tracemalloc.stop()
 
 
 def _time(seconds: float) -> str:

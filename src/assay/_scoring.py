@@ -107,7 +107,13 @@ class Judge:
             drawn = Judge(self.score, self.X[rows], self.y[rows], self.classes)
             with suppress(ValueError):  # say, a class is missing
                 worths.append(drawn.of_model(fitted))
-        return float(np.std(worths, ddof=1))
+        told = np.array([worth for worth in worths if np.isfinite(worth)])
+        if len(told) < resamples / 2:
+            raise AssayError(
+                f"The score {self.score!r} cannot judge resampled validation rows, of which there are "
+                f"{len(self.y)}; pass a number as the tolerance."
+            )
+        return float(np.std(told, ddof=1))
 
     def of_answers(self, labels: Labels, probabilities: Floats | None) -> float:
         """Score of predicted `labels` (m,), with the probabilities (m, c) behind them where there are any."""

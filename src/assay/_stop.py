@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +36,7 @@ class Stop:
         normal mixture of Robbins 1970, for all rows together). Not before 30 draws. Rows that are worth the
         same are never told apart, so give another limit too.
     confidence : float
-        The probability, at least, that `lowest` ends a run with the right rows; in 0..1.
+        About the least probability that `lowest` ends a run with the right rows; in 0..1.
 
     Raises
     ------
@@ -49,13 +51,21 @@ class Stop:
     confidence: float = 0.95
 
     def __post_init__(self) -> None:
-        limits = {name: getattr(self, name) for name in ("evals", "seconds", "stderr", "lowest")}
+        limits: dict[str, Any] = {
+            name: getattr(self, name) for name in ("evals", "seconds", "stderr", "lowest")
+        }
         given = {name: limit for name, limit in limits.items() if limit is not None}
         if not given:
             raise AssayError("Stop has no limit; give at least one of evals=, seconds=, stderr=, lowest=.")
         for name, limit in given.items():
-            if not limit > 0:
-                raise AssayError(f"Stop.{name} is {limit!r}; it needs to be above 0.")
+            number = isinstance(limit, Real) and not isinstance(limit, bool)
+            if not number or not limit > 0:
+                raise AssayError(f"Stop.{name} is {limit!r}; it needs to be a number above 0.")
+        for name in ("evals", "lowest"):
+            if name in given and (np.isinf(given[name]) or given[name] != int(given[name])):
+                raise AssayError(f"Stop.{name} is {given[name]!r}; it needs to be a whole number.")
+            if name in given:
+                object.__setattr__(self, name, int(given[name]))
         if not 0 < self.confidence < 1:
             raise AssayError(f"Stop.confidence is {self.confidence!r}; it needs to be between 0 and 1.")
 
@@ -89,7 +99,7 @@ def radius(draws: int, alpha: float) -> float:
     """How many standard errors around a mean hold its truth at all numbers of draws at once.
 
     The two-sided boundary of Robbins (1970): for partial sums S_t of t draws of variance 1 and any r > 0,
-    P(|S_t|**2 >= (t + r) log((t + r) / (r alpha**2)) for some t) <= alpha; r = 30 is tightest soon after the
-    first look.
+    P(|S_t|**2 >= (t + r) log((t + r) / (r alpha**2)) for some t) <= alpha; r = 30 is tightest at some hundred
+    draws.
     """
     return float(np.sqrt((draws + FLOOR) / draws * np.log((draws + FLOOR) / (FLOOR * alpha**2))))

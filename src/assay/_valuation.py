@@ -176,8 +176,11 @@ class Valuation:
         facts = (table.schema.metadata or {}).get(b"assay")
         if facts is None:
             raise AssayError(f"{str(path)!r} holds no valuation; save one with Valuation.save(path).")
-        known = json.loads(facts)
-        known["status"] = Status[known["status"]]
+        try:
+            known = json.loads(facts)
+            known["status"] = Status[known["status"]]
+        except (ValueError, KeyError) as error:
+            raise AssayError(f"{str(path)!r} holds a valuation that is damaged: {error}.") from error
         stderr = table["stderr"].to_numpy() if "stderr" in table.column_names else None
         per_valid = None
         if "per_valid" in table.column_names:

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from ._crossfit import advance, crossfitted, folds
 from ._errors import AssayError
-from ._game import CachedGame, Game, Memory
+from ._game import CachedGame, CheckedGame, Game, Memory
 from ._group_game import GroupGame
 from ._keys import game_key
 from ._model_game import ModelGame
@@ -129,7 +129,8 @@ def value(
     seed : int
         The same seed gives the same bits, whatever `n_jobs` is and however often a run was interrupted.
     n_jobs : int | None
-        Processes that refit `problem.model`, as in joblib. A game of your own is asked as it is.
+        Workers that evaluate `problem.model`, as in joblib: processes that refit, or threads where nothing is
+        refitted. A game of your own is asked as it is.
     progress : bool
         Show a bar on stderr, if that is a terminal.
     on_estimate : callable, optional
@@ -172,10 +173,10 @@ def value(
             )
         return chosen.estimates(ready, np.random.default_rng(seed if number is None else [seed, number]))
 
-    estimates = crossfitted(problem, parts, run) if crossfit else run(problem, None)
     label = f"{name}, cross-fitted in {len(parts)} folds" if crossfit else name
     start, last, room = time.perf_counter(), 0, None
-    with _same_bits(n_jobs), _bar(label, stop, progress) as report:
+    with same_bits(n_jobs), _bar(label, stop, progress) as report:
+        estimates = crossfitted(problem, parts, run) if crossfit else run(problem, None)
         while True:
             try:
                 now = advance(estimates, room)
@@ -260,7 +261,7 @@ def with_game(
     if not method.needs & (Needs.GAME | Needs.REFITS) or problem.game is not None:
         if Needs.GAME in method.needs and memory is not None:
             game_key(problem)  # refuses: only its owner can name such a game
-        return problem
+        return problem if problem.game is None else replace(problem, game=CheckedGame(problem.game))
     game: Game = ModelGame(problem, seed)
     jobs = workers(n_jobs)
     if jobs > 1:
@@ -271,7 +272,7 @@ def with_game(
 
 
 @contextmanager
-def _same_bits(n_jobs: int | None) -> Iterator[None]:
+def same_bits(n_jobs: int | None) -> Iterator[None]:
     """One BLAS thread, here as in every worker: their number must not decide the last bits of a sum."""
     jobs = nullcontext() if n_jobs is None else parallel_config(n_jobs=n_jobs)
     with threadpool_limits(limits=1), jobs:

@@ -25,7 +25,7 @@ def test_worths_are_those_of_refits(kind, priors):
 
 
 @pytest.mark.parametrize("priors", ["uniform", "empirical"])
-@pytest.mark.parametrize("score", ["neg_log_loss", "f1_macro", own_score], ids=str)
+@pytest.mark.parametrize("score", ["neg_log_loss", "f1_macro", own_score])
 def test_scores_of_probabilities_and_of_labels(priors, score):
     """Probabilities are of divided distances, whatever labels are; one row of each class has none."""
     for kind in ("text", "rare", "wide", "shifted"):
@@ -33,7 +33,7 @@ def test_scores_of_probabilities_and_of_labels(priors, score):
         check_refits(Centroid, odd_problem(kind, NearestCentroid(priors=priors), score), atol=1e-6)
 
 
-@pytest.mark.parametrize("score", ["accuracy", "neg_log_loss", "f1_macro", own_score], ids=str)
+@pytest.mark.parametrize("score", ["accuracy", "neg_log_loss", "f1_macro", own_score])
 def test_rows_that_are_all_the_same_are_refused(score):
     """Whatever their classes: worth the commonest."""
     X, V = np.ones((7, 2)), np.arange(6.0).reshape(3, 2)

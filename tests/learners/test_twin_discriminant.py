@@ -28,7 +28,7 @@ def test_worths_are_those_of_refits(kind, score):
     check_refits(Discriminant, odd_problem(kind, LDA(), score), atol=1e-6)
 
 
-@pytest.mark.parametrize("score", ["f1_macro", own_score], ids=str)
+@pytest.mark.parametrize("score", ["f1_macro", own_score])
 def test_scores_of_labels(score):
     """By name and of one's own."""
     for kind in ("text", "rare"):

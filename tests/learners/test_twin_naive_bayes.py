@@ -25,7 +25,7 @@ def test_worths_are_those_of_refits(kind, score):
     check_refits(NaiveBayes, odd_problem(kind, GaussianNB(), score))
 
 
-@pytest.mark.parametrize("score", ["f1_macro", own_score], ids=str)
+@pytest.mark.parametrize("score", ["f1_macro", own_score])
 def test_scores_of_labels(score):
     """By name and of one's own."""
     check_refits(NaiveBayes, odd_problem("rare", GaussianNB(), score))
@@ -44,7 +44,7 @@ def test_priors_are_for_as_many_classes_as_they_are():
     check_refits(NaiveBayes, odd_problem("rare", model, "neg_log_loss", seed=1))
 
 
-@pytest.mark.parametrize("score", ["accuracy", "neg_log_loss", "f1_macro", own_score], ids=str)
+@pytest.mark.parametrize("score", ["accuracy", "neg_log_loss", "f1_macro", own_score])
 def test_rows_that_are_all_the_same(score):
     """Labels: the first class. Probabilities: nan, so refused, so the commonest class."""
     X, V = np.ones((7, 2)), np.arange(6.0).reshape(3, 2)

@@ -28,7 +28,7 @@ def test_ridge_is_that_of_refits(kind, settings):
     check_refits(Ridge, problem, atol=1e-7, rtol=1e-7)
 
 
-@pytest.mark.parametrize("score", ["r2", "neg_root_mean_squared_error", own_score], ids=str)
+@pytest.mark.parametrize("score", ["r2", "neg_root_mean_squared_error", own_score])
 def test_ridge_scores(score):
     """Scores with a kernel and without."""
     check_refits(Ridge, odd_problem("two", linear.Ridge(), score, numbers=True))
@@ -81,7 +81,7 @@ def test_classes_are_those_of_refits(kind, weights):
 
 @pytest.mark.parametrize("kind", ["two", "four", "rare", "unseen", "wide"])
 @pytest.mark.parametrize("weights", [WEIGHTS, {0: 4.0}, {0: 2.0, 4: 0.5}], ids=str)
-@pytest.mark.parametrize("score", ["f1_macro", own_score], ids=str)
+@pytest.mark.parametrize("score", ["f1_macro", own_score])
 def test_weights_of_classes(kind, weights, score):
     """Also dictionaries that name some classes only, with which scikit-learn refuses some coalitions."""
     check_refits(RidgeClassifier, odd_problem(kind, linear.RidgeClassifier(class_weight=weights), score))

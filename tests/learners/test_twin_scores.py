@@ -57,7 +57,6 @@ def of_chance(question, k=7) -> np.ndarray:
         ("f1_macro", lambda t, p: f1_score(t, p, average="macro")),
         (own_score, own_score),
     ],
-    ids=lambda given: getattr(given, "__name__", str(given)),
 )
 def test_scores_of_labels(c, name, by_hand):
     """The highest column is the predicted class, whatever the scale of the columns."""
@@ -107,7 +106,6 @@ def test_other_scores_of_probabilities():
         ("neg_mean_absolute_error", lambda t, p: -np.abs(t - p).mean()),
         (own_score, own_score),
     ],
-    ids=lambda given: getattr(given, "__name__", str(given)),
 )
 def test_scores_of_numbers(name, by_hand):
     """By kernels, and by scikit-learn where there is none."""

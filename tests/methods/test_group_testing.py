@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from math import comb, log
+from math import comb
 
 import numpy as np
 import pytest
 from truth import bits_of, of_game, random_game, shapley
 
-from assay import AssayError, Data, Problem, Status, Stop, TableGame, value
-from assay.methods.semivalue.group_testing import GroupTesting, _law, samples_needed
+from assay import Data, Problem, Status, Stop, TableGame, value
+from assay.methods.semivalue.group_testing import GroupTesting, _law
 
 
 def run(worths, **how):
@@ -110,31 +110,3 @@ def test_more_rows_than_draws():
     assert valuation.evals <= 250
     assert valuation.values.sum() == pytest.approx(np.sqrt(200))
     assert valuation.stderr.min() > 0
-
-
-def test_samples_needed_is_the_theorem():
-    """It is the bound of the paper, written with the probability q that two rows are both in or both out."""
-    assert samples_needed(0.1, 0.1, 4) == 112_814
-    for error, doubt, n, width in [(0.1, 0.1, 4, 1.0), (0.3, 0.05, 50, 1.0), (2.0, 0.2, 7, 3.0)]:
-        z, law = _law(n)
-        k = np.arange(1, n)
-        differ = float(law @ (2 * k * (n - k) / (n * (n - 1))))
-        x = error / (2 * z * width * n**0.5 * differ)
-        bound = log(n * (n - 1) / doubt) / (differ * ((1 + x) * log(1 + x) - x))
-        assert samples_needed(error, doubt, n, width) - 1 < bound <= samples_needed(error, doubt, n, width)
-
-
-@pytest.mark.parametrize(
-    ("given", "fault"),
-    [
-        ({"error": 0.0}, "error is 0.0; it needs to be above 0"),
-        ({"doubt": 1.0}, "doubt is 1.0; it needs to be between 0 and 1"),
-        ({"n": 1}, "n is 1; it needs to be at least 2"),
-        ({"width": -1.0}, "width is -1.0; it needs to be above 0"),
-        ({"error": float("nan")}, "error is nan"),
-    ],
-)
-def test_samples_needed_refuses(given, fault):
-    """An argument out of its range is named."""
-    with pytest.raises(AssayError, match=fault):
-        samples_needed(**{"error": 0.1, "doubt": 0.1, "n": 4, **given})

@@ -9,11 +9,17 @@ import pytest
 from truth import bits_of, random_game, semivalue
 
 from assay.methods.semivalue._strata import Strata, weights
-from assay.methods.semivalue._surrogate import Record, adjusted
+from assay.methods.semivalue._surrogate import Record
 from assay.methods.semivalue._surrogate_fit import Surrogate, fitted
 from assay.methods.semivalue._surrogate_kernel import kernel, mean_weights
 
 FAMILIES = [(1,), (1, 3, 5), (2, 4), (1, 2, 3)]
+
+
+def adjusted(coalitions, worths, masses, expected, *, paired=True):
+    """Every semivalue of `masses` from the same coalitions."""
+    record = Record(coalitions, worths, expected, paired=paired)
+    return [record.estimate(mass) for mass in masses]
 
 
 def masses(n: int) -> list[np.ndarray]:

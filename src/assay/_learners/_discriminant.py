@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
 from numba import njit
@@ -14,10 +14,11 @@ from scipy.linalg import svd
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from .._types import Floats, Positions
+from ._dense import dot, factor, invert_triangle, width
 from ._learner import Learner
 from ._probabilities import softmax, sure_of
 from ._question import Question
-from ._scatter import NO_RANK, ROUNDED, SIZE, Scatter, begin, learn, solve
+from ._scatter import NO_RANK, ROUNDED, SEEN, SIZE, SOLVED, Scatter, begin, learn, solve
 
 
 @final
@@ -98,7 +99,8 @@ class Discriminant(Learner):
     def _fixed(self) -> tuple[Any, ...]:
         question = self.question
         given = np.empty(0) if self.priors is None else self.priors
-        columns = np.ascontiguousarray(question.V.T)
+        columns = np.zeros((width(question.V.shape[1]), len(question.V)))
+        columns[: question.V.shape[1]] = question.V.T
         return question.X, question.y, columns, self.tol, given, question.probable
 
     def _retraced(self, members: Positions) -> Floats:
@@ -136,49 +138,115 @@ class Discriminant(Learner):
         return answer
 
 
+class Ends(NamedTuple):
+    """Directions whose scores are still to be written: four at once read the validation rows once."""
+
+    marks: NDArray[np.intp]  # (1,) how many
+    places: NDArray[np.intp]  # (4, 2) place of the answer; class
+    slopes: Floats  # (4, d)
+    starts: Floats  # (4,) scores where the rows are 0
+    scores: Floats  # (4, m) room
+    levels: Floats  # (c - 1,) of the answer that is being made
+
+
 @njit(cache=True, nogil=True)
 def _join(every, state, rows, answers, done, X, y, columns, tol, priors, probable):
     """Learn rows from `done` on; the place of the first whose answer is to be retraced, else their number."""
+    (d, m), c = columns.shape, len(state.counts)
+    places, slopes, scores = np.zeros((4, 2), np.intp), np.zeros((4, d)), np.empty((4, m))
+    ends = Ends(np.zeros(1, np.intp), places, slopes, np.zeros(4), scores, np.empty(c - 1))
+    first, stop = len(answers), len(rows)
     for j in range(done, len(rows)):
-        learn(state, X[rows[j]], rows[j], y[rows[j]])
-        if (every or j == len(rows) - 1) and state.counts.max() < state.marks[SIZE]:
-            answer = answers[j if every else 0]
-            if _answer(state, columns, tol, priors, answer) == ROUNDED:
-                return j
-            if probable and answer[0, state.counts.argmax()] != math.inf:
-                softmax(answer, state.counts)
-            elif probable:
-                sure_of(answer, state.counts.argmax())
-    return len(rows)
+        learn(state, X, rows[j], y[rows[j]])
+        if (every or j == len(rows) - 1) and state.marks[SEEN] > 1:
+            place = j if every else 0
+            if _answer(state, columns, tol, priors, ends, answers, place) == ROUNDED:
+                stop = j
+                break
+            first = min(first, place)
+    _write(ends, columns, answers)
+    if probable:
+        for place in range(first, stop if every else 1):
+            _normalise(answers[place])
+    return stop
+
+
+@njit(cache=True, nogil=True)
+def _normalise(answer):
+    """Turn log scores into probabilities."""
+    for k in range(answer.shape[1]):
+        if answer[0, k] == math.inf:
+            sure_of(answer, k)
+            return
+    softmax(answer, np.ones(answer.shape[1]))  # -inf, of a class without rows, turns into 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _answer(state, columns, tol, priors, answer):
-    """Write log scores but for a constant: with w_k = W gap_k, w_k (v - middle) + log(prior) of class k."""
-    counts, known = state.counts, np.flatnonzero(state.counts > 0)
-    c, d = len(known), state.means.shape[1]
-    shares = priors if len(priors) > 0 else counts[known] / state.marks[SIZE]
-    gaps, slopes = np.empty((c - 1, d)), np.empty((c - 1, d))
-    for k in range(1, c):
-        gaps[k - 1] = state.means[known[k]] - state.means[known[0]]
-    answer[:] = -math.inf
-    status = solve(state, tol, gaps, slopes)
+def _answer(state, columns, tol, priors, ends, answers, place):
+    """Make log scores but for a constant: with w_k = W gap_k, w_k (v - middle) + log(prior) of class k."""
+    counts, m, first, g = state.counts, answers.shape[1], -1, 0
+    status = solve(state, tol)
     if status == NO_RANK:
-        answer[:, counts.argmax()] = math.inf
-    if status != 0:
+        answers[place] = -math.inf
+        answers[place, :, counts.argmax()] = math.inf
+    if status != SOLVED:
         return status
-    levels = np.zeros(c)
-    if c > 2:
-        _drop(gaps, slopes, shares, tol, state.marks[SIZE], levels)
-    else:
-        levels[1] = -0.5 * (gaps[0] * slopes[0]).sum()
-    answer[:, known[0]] = math.log(shares[0])
-    far = np.empty(columns.shape[1])
-    for k in range(1, c):
-        far[:] = math.log(shares[k]) + levels[k] - (slopes[k - 1] * state.means[known[0]]).sum()
-        _add(columns, slopes[k - 1], far)
-        answer[:, known[k]] = far
+    _level(state, tol, priors, ends.levels)
+    for k in range(len(counts)):
+        start = math.log(priors[k] if len(priors) > 0 else counts[k] / state.marks[SIZE])  # -inf without rows
+        if counts[k] == 0 or first < 0:
+            for i in range(m):
+                answers[place, i, k] = start
+            first = k if counts[k] > 0 else first
+        else:
+            e = ends.marks[0]
+            ends.places[e, 0], ends.places[e, 1] = place, k
+            for a in range(ends.slopes.shape[1]):
+                ends.slopes[e, a] = state.slopes[g, a]
+            ends.starts[e] = start + ends.levels[g] - dot(state.slopes, g, state.means, first)
+            ends.marks[0], g = e + 1, g + 1
+            if e == 3:
+                _write(ends, columns, answers)
     return status
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _level(state, tol, priors, levels):
+    """Write -w_k gap_k / 2, after short directions between classes are dropped."""
+    c, total, gaps, slopes = state.marks[SEEN], state.marks[SIZE], state.gaps, state.slopes
+    for g in range(c - 1):
+        levels[g] = -0.5 * dot(gaps, g, slopes, g)
+    if c > 2:
+        shares = priors if len(priors) > 0 else state.counts[state.counts > 0] / total
+        if not _long(gaps, slopes, shares, tol):
+            _drop(gaps[: c - 1], slopes[: c - 1], shares, tol, total, levels)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _long(gaps, slopes, shares, tol):
+    """Whether no direction is to be dropped: shown by the traces of what `_drop` decomposes and its inverse.
+
+    With M = gaps W gaps' and P = diag(p) - p p' of all classes but the first, its eigenvalues but 0 are those
+    of M P times a constant; P^-1 = diag(1 / p) + 1 1' / p_0.
+    """
+    q = len(shares) - 1
+    M, back, lines = np.zeros((q, q)), np.zeros((q, q)), np.zeros((3, q))
+    trace, inverse = 0.0, 0.0
+    for k in range(q):
+        for g in range(q):
+            M[k, g] = dot(gaps, k, slopes, g)
+            trace -= shares[k + 1] * M[k, g] * shares[g + 1]
+        trace += shares[k + 1] * M[k, k]
+    if not factor(M, q, lines):
+        return False
+    invert_triangle(M, q, lines, back)
+    for a in range(q):
+        down = 0.0
+        for k in range(q):
+            inverse += back[k, a] * back[k, a] / shares[k + 1]
+            down += back[k, a]
+        inverse += down * down / shares[0]
+    return trace * inverse * tol * tol < 0.99
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -213,19 +281,29 @@ def _drop(gaps, slopes, shares, tol, total, levels):
         kept = turn @ G
     centre = shares @ np.concatenate((np.zeros((1, gaps.shape[1])), gaps))
     for k in range(1, c):
-        levels[k] = -0.5 * (kept[k, k] - kept[0, 0]) - (slopes[k - 1] * centre).sum()
+        levels[k - 1] = -0.5 * (kept[k, k] - kept[0, 0]) - (slopes[k - 1] * centre).sum()
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
-def _add(columns, slope, out):
-    """Add slope (d,) times `columns` (d, m) to `out` (m,), four features at a time."""
-    d, m = columns.shape
-    for a in range(0, d - d % 4, 4):
-        v0, v1, v2, v3 = columns[a], columns[a + 1], columns[a + 2], columns[a + 3]
-        s0, s1, s2, s3 = slope[a], slope[a + 1], slope[a + 2], slope[a + 3]
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+def _write(ends, columns, answers):
+    """Write the scores of the directions that are waiting, four features at a time."""
+    (d, m), s, out = columns.shape, ends.slopes, ends.scores
+    for e in range(4):
         for i in range(m):
-            out[i] += v0[i] * s0 + v1[i] * s1 + v2[i] * s2 + v3[i] * s3
-    for a in range(d - d % 4, d):
-        row, weight = columns[a], slope[a]
+            out[e, i] = ends.starts[e]
+    for a in range(0, d, 4):
+        p0, p1, p2, p3 = s[0, a], s[0, a + 1], s[0, a + 2], s[0, a + 3]
+        q0, q1, q2, q3 = s[1, a], s[1, a + 1], s[1, a + 2], s[1, a + 3]
+        r0, r1, r2, r3 = s[2, a], s[2, a + 1], s[2, a + 2], s[2, a + 3]
+        t0, t1, t2, t3 = s[3, a], s[3, a + 1], s[3, a + 2], s[3, a + 3]
         for i in range(m):
-            out[i] += row[i] * weight
+            v0, v1, v2, v3 = columns[a, i], columns[a + 1, i], columns[a + 2, i], columns[a + 3, i]
+            out[0, i] += v0 * p0 + v1 * p1 + v2 * p2 + v3 * p3
+            out[1, i] += v0 * q0 + v1 * q1 + v2 * q2 + v3 * q3
+            out[2, i] += v0 * r0 + v1 * r1 + v2 * r2 + v3 * r3
+            out[3, i] += v0 * t0 + v1 * t1 + v2 * t2 + v3 * t3
+    for e in range(ends.marks[0]):
+        place, k = ends.places[e]
+        for i in range(m):
+            answers[place, i, k] = out[e, i]
+    ends.marks[0] = 0

@@ -53,8 +53,7 @@ def ask(learner: Learner, coalitions: Coalitions) -> Worths:
     block = max(1, ANSWER_BYTES // (8 * len(question.V) * question.width))
     for start in range(0, len(plain), block):
         asked = plain[start : start + block]
-        answers = np.array([learner.fit(np.flatnonzero(coalitions[i])) for i in asked])
-        worths[asked] = score(question, answers)
+        worths[asked] = score(question, learner.fits(coalitions[asked]))
     return worths
 
 

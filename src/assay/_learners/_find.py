@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+import sklearn
+from numpy.typing import NDArray
+
 from .._problem import Problem
 from ._centroid import Centroid
 from ._discriminant import Discriminant
@@ -17,11 +21,23 @@ TWINS: tuple[type[Learner], ...] = (
     *(Ridge, RidgeClassifier),
 )
 
+OLDEST = (1, 9)  # whose models the twins were compared with; older ones are refitted
+SCIKIT_LEARN = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
+
 
 def find(problem: Problem) -> Learner | None:
     """The twin of `problem.model`, or None where it has none."""
+    if SCIKIT_LEARN < OLDEST:
+        return None
     question = Question(problem)
     for kind in TWINS:
         if (twin := kind.twin_of(problem.model, question)) is not None:
-            return twin
+            return None if twin.refuses(_of_all(question))[0] else twin
     return None
+
+
+def _of_all(question: Question) -> NDArray[np.intp]:
+    """Counts of all rows, as `Learner.refuses` takes them: who refuses these has no answer at all."""
+    if question.classes is None:
+        return np.array([[len(question.y)]])
+    return np.bincount(question.y, minlength=question.width)[None]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .._types import Floats, Positions
+from .._types import Coalitions, Floats, Positions
 from ._question import Question
 
 
@@ -49,6 +49,13 @@ class Learner(ABC):
     @abstractmethod
     def fit(self, rows: Positions) -> Floats:
         """The answer (m, width) of a model fitted on `rows` (at least two classes, not refused)."""
+
+    def fits(self, coalitions: Coalitions) -> Floats:
+        """The answers (b, m, width) of `fit` on each of `coalitions` (b, n).
+
+        An answer must not depend on what else is asked: same coalition, same bits.
+        """
+        return np.array([self.fit(np.flatnonzero(coalition)) for coalition in coalitions])
 
     def refuses(self, counts: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Which coalitions scikit-learn refuses (ValueError), by their rows of each class (k, c).

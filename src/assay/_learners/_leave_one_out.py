@@ -12,6 +12,7 @@ from ._drive import ask
 from ._learner import Learner
 from ._logistic import LogisticRegression
 from ._moments import predict, spread
+from ._newton_without import without
 from ._ridge import LinearRegression, Ridge, RidgeClassifier
 from ._scores import score
 
@@ -145,7 +146,7 @@ def _logistic_parts(learner: Learner, rows: Positions, weights: Floats, worths: 
             _newton.write(margins[i], question.probable, two[i])
         rest = np.flatnonzero(~sure)
         some = np.empty((len(rest), m, 2))
-        _newton.without(block[rest], state, learner.penalty, learner.V, question.probable, some)
+        without(block[rest], state, learner.penalty, learner.V, question.probable, some)
         two[rest] = some
         worths[block] = score(question, learner.widened(two, classes))
     return True

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import linear_model
 
-from .._types import Floats, Positions
-from . import _newton, _softmax
+from .._types import Coalitions, Floats, Positions
+from . import _newton, _newton_cold, _softmax
 from ._class_weights import ClassWeights
 from ._learner import Learner
 from ._question import Question
@@ -103,6 +103,27 @@ class LogisticRegression(Learner):
 
     def fit(self, rows: Positions) -> Floats:
         """The answer (m, c) of a fit on `rows`."""
+        if len(self._all) == 2:
+            coalition = np.zeros((1, len(self.X)), bool)
+            coalition[0, rows] = True
+            return self.fits(coalition)[0]
+        return self._fit(rows)
+
+    def fits(self, coalitions: Coalitions) -> Floats:
+        """The answers (b, m, c) of `fit` on each of `coalitions` (b, n)."""
+        if len(self._all) > 2:
+            return super().fits(coalitions)
+        two = np.empty((len(coalitions), len(self.question.V), 2))
+        certain = np.empty(len(coalitions), bool)
+        weights = self.weights.fixed[self._all] * (not self.weights.balanced)
+        _newton_cold.fits(coalitions, self._whole, self._sides, weights, self.question.probable, two, certain)
+        answers = self.widened(two, self._all)
+        for i in np.flatnonzero(~certain):
+            answers[i] = self._fit(np.flatnonzero(coalitions[i]))
+        return answers
+
+    def _fit(self, rows: Positions) -> Floats:
+        """The answer (m, c) of a fit on `rows` that keeps no more classes than they have."""
         codes = self.question.y[rows]
         counts = np.bincount(codes, minlength=self.question.width)
         classes = np.flatnonzero(counts)
@@ -133,7 +154,8 @@ class LogisticRegression(Learner):
                          self.question.probable, wide)  # fmt: skip
             self._spread(wide, state.classes, answers)
         else:
-            _softmax.join(rows, self.X, state.codes, weights, self.penalty, self.V, state.minimum,
+            X, V = self._turned
+            _softmax.join(rows, X, state.codes, weights, self.penalty, V, state.minimum,
                           state.classes, self.question.probable, answers)  # fmt: skip
 
     @cached_property
@@ -143,19 +165,50 @@ class LogisticRegression(Learner):
     @cached_property
     def _start(self) -> Floats:
         """The optimum over all rows, from which fits on many of them are near."""
-        classes = self._all
-        weights = self.weights.of(np.bincount(self.question.y, minlength=self.question.width))[classes]
+        return self._first.w.copy() if len(self._all) == 2 else self._first.w[0].copy()
+
+    @cached_property
+    def _curves(self) -> Floats:
+        """Curvatures (width, p) of a row's loss at the optimum over all rows; three classes and more."""
+        curves = np.zeros((self.question.width, self.X.shape[1]))
+        bent = np.empty((len(self._all), self.X.shape[1]))
+        _softmax.bend(self._first, bent)
+        curves[self._all] = bent
+        return curves
+
+    @cached_property
+    def _first(self) -> Any:
+        """The state after a fit on all rows."""
+        weights = self.weights.of(np.bincount(self.question.y, minlength=self.question.width))[self._all]
         answer = np.empty((len(self.question.V), self.question.width))
-        places = np.searchsorted(classes, self.question.y)
-        minimum = self._minimum(np.arange(len(self.X)), classes, places, weights, None, answer)
-        return minimum.w.copy() if len(classes) == 2 else minimum.w[0].copy()
+        places = np.searchsorted(self._all, self.question.y)
+        return self._minimum(np.arange(len(self.X)), self._all, places, weights, None, answer)
+
+    @cached_property
+    def _turned(self) -> tuple[Floats, Floats]:
+        """Rows and validation rows turned to uncorrelated columns, which leaves the penalty as it is."""
+        X, V, kept = self.X.copy(), self.V.copy(), self.penalty > 0
+        turn: Floats = np.linalg.eigh(X[:, kept].T @ X[:, kept])[1]
+        X[:, kept], V[kept] = X[:, kept] @ turn, turn.T @ V[kept]
+        return X, V
+
+    @cached_property
+    def _sides(self) -> Floats:
+        """Labels (n,) of two classes, +1 or -1."""
+        return np.where(self.question.y == self._all[-1], 1.0, -1.0)
+
+    @cached_property
+    def _whole(self) -> _newton_cold.Whole:
+        """All rows as fits on some of them want them."""
+        counts = np.bincount(self.question.y, minlength=self.question.width)
+        optimum = self.optimum(self.weights.of(counts)[self.question.y])
+        return _newton_cold.whole(self.X, self.V, self.penalty, optimum)
 
     def optimum(self, weights: Floats) -> _newton.State:
         """The optimum over all rows of two classes with `weights` (n,), and its inverse Hessian."""
         state = _newton.empty(self.X.shape[1], len(self.X))
-        sides = 2.0 * np.searchsorted(self._all, self.question.y) - 1.0
-        for x, y, a in zip(self.X, sides, weights, strict=True):
-            _newton.append(x, y, a, state)
+        n = len(self.X)
+        state.X[:, :n], state.y[:n], state.a[:n], state.tally[0] = self.X.T, self._sides, weights, n
         state.w[:] = self._start
         for _ in range(2):  # the second begins where the gap is no longer seen
             _newton.polish(state, self.penalty)
@@ -191,9 +244,10 @@ class LogisticRegression(Learner):
                         self.question.probable, state, wide[0])  # fmt: skip
             self._spread(wide, classes, answer[None])
             return state
-        state = _softmax.empty(p, room, c)
+        X, V = self._turned
+        state = _softmax.empty(p, room, self._curves[classes] if len(rows) < n else _even(X, c))
         first = np.zeros((c, p)) if start is None else start
-        _softmax.fit(rows, self.X, codes, weights, self.penalty, first, self.V, state, classes,
+        _softmax.fit(rows, X, codes, weights, self.penalty, first, V, state, classes,
                      self.question.probable, answer)  # fmt: skip
         return state
 
@@ -205,6 +259,11 @@ class LogisticRegression(Learner):
         if self.question.width > 2:
             answers[:] = 0.0 if self.question.probable else -np.inf
             answers[:, :, classes] = two
+
+
+def _even(X: Floats, c: int) -> Floats:
+    """Curvatures (c, p) of a row's loss where all classes are as likely."""
+    return np.tile((X * X).mean(axis=0) * ((c - 1) / c**2), (c, 1))
 
 
 def _plain(model: Any) -> bool:

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from .._errors import AssayError
 from .._types import Floats
 
 GAP = 1e-8  # F at the last certified point is this close to its minimum; a step more follows
@@ -28,6 +29,10 @@ SHRINK = 0.2  # steps with an old P go on while each shrinks the decrement to th
 STEPS = 200
 LANES = 16  # numbers that a compiled loop takes at a time
 FAINT = 1e-10  # curvature that does not count
+LOST = (
+    "LogisticRegression has an optimum that double precision does not reach on some coalition; "
+    "lower its C, scale the columns, or pass refit=True to assay.ModelGame."
+)
 _compiled: Any = njit(
     cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz", "nnan"}
 )
@@ -232,11 +237,12 @@ def polish(state, penalty):
         else:
             renew(state, penalty)
             before = decrement(state)
-            if before <= 2 * GAP:
+            if abs(before) <= 2 * GAP:
                 move(state, 1.0)
                 return
             most, share = leeway(_reach(state)) * before, 1.0
             move(state, 1.0)
+    raise AssayError(LOST)
 
 
 @_compiled
@@ -295,7 +301,7 @@ def _alone(start, reach):
     nearer to it) Newton's steps never pass it.
     """
     z = 0.0 if start + 0.5 * reach > 0.0 else min(0.0, start + reach)
-    z = max(z, start)
+    z, wrong, e = max(z, start), 0.5, 1.0
     for _ in range(40):
         e = math.exp(-abs(z))
         wrong = e / (1.0 + e) if z >= 0 else 1.0 / (1.0 + e)
@@ -365,36 +371,3 @@ def fit(rows, X, y, a, penalty, start, V, probable, state, answer):
     z = np.empty(V.shape[1])
     margins(V, state.w, len(z), z)
     write(z, probable, answer)
-
-
-@_compiled
-def without(places, state, penalty, V, probable, answers):
-    """Write the answers (k, m, 2) of the minima over all rows but one; `state` holds the minimum over all.
-
-    From a Newton step without the row, until the gap is certain. In the end `state` is as it was.
-    """
-    w, P, h, u = state.w.copy(), state.P.copy(), state.h.copy(), np.empty(len(state.w))
-    z = np.empty(V.shape[1])
-    for i in range(len(places)):
-        place = places[i]
-        x = state.X[:, place].copy()
-        margin, reach = 0.0, 0.0
-        for j in range(len(w)):
-            u[j] = (P[j] * x).sum()
-            reach += u[j] * x[j]
-            margin += w[j] * x[j]
-        a, y = state.a[place], state.y[place]
-        e = math.exp(-abs(margin))
-        wrong = e / (1.0 + e) if y * margin >= 0 else 1.0 / (1.0 + e)
-        share = 1.0 / (1.0 - min(h[place] * reach, 0.999))
-        for j in range(len(w)):
-            state.w[j] = w[j] - y * a * wrong * share * u[j]
-            for c in range(len(w)):
-                state.P[j, c] = P[j, c] + h[place] * share * u[j] * u[c]
-        state.a[place], state.h[:], state.tally[2] = 0.0, h, 0.0
-        state.h[place] = 0.0
-        polish(state, penalty)
-        margins(V, state.w, len(z), z)
-        write(z, probable, answers[i])
-        state.a[place] = a
-    state.w[:], state.P[:], state.h[:] = w, P, h

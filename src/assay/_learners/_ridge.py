@@ -61,7 +61,12 @@ class _Squares:
 
 def _penalised(model: Any, question: Question, Y: Floats, heaviest: float) -> _Squares | None:
     alpha: Any = model.alpha
-    if model.positive or model.solver not in EXACT_SOLVERS or not isinstance(alpha, Real) or not alpha > 0:
+    if (
+        model.positive
+        or model.solver not in EXACT_SOLVERS
+        or not isinstance(alpha, Real)
+        or not float(alpha) > 0
+    ):
         return None
     X, V = compact(question.X, question.V, shift=bool(model.fit_intercept))
     if heaviest * (X * X).sum() > STEEP * alpha:

@@ -5,11 +5,13 @@ one vector w_b for each class
 
     F(w) = sum_i a_i (log sum_b exp(w_b'x_i) - w_y'x_i) + sum_b sum_j v_j w_bj^2 / 2.
 
-A Newton step is solved by conjugate gradients on products with the Hessian, O(k c p) each, preconditioned
-with inverses of its diagonal blocks, which may be old: they are made anew once the iterations spent would
-have paid for them. The shift of all intercepts, which F does not see, is orthogonal to every gradient and
-stays 0. Half of g'H^-1 g bounds the gap to the minimum as in `_newton`; the iterations leave it RESIDUAL
-short.
+A Newton step is solved by conjugate gradients on products with the Hessian, O(k c p) each, no farther than
+the next gradient is worth (Dembo, Eisenstat and Steihaug 1982). Rows come in axes in which they are
+uncorrelated, so that k times the diagonal of a row's mean Hessian (over all rows, at their optimum), plus the
+penalty, is a first preconditioner. Inverses of the diagonal blocks, which may be old, follow once the
+iterations spent would have paid for them, and are made anew by the same rule. The shift of all intercepts,
+which F does not see, is orthogonal to every gradient and stays 0. Half of g'H^-1 g bounds the gap to the
+minimum as in `_newton`; where that certifies, the iterations leave it RESIDUAL short.
 """
 
 from __future__ import annotations
@@ -20,11 +22,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from .._errors import AssayError
 from .._types import Floats
-from ._newton import leeway, padded
+from ._newton import LOST, leeway, padded
 
 GAP = 1e-8  # F at the last certified point is this close to its minimum; a step more follows
-RESIDUAL = 1e-3  # share of the preconditioned gradient that a solve may leave
+FORCE = 0.1  # share of the preconditioned gradient that a solve may leave
+RESIDUAL = 1e-2  # and where it certifies
+RENEWAL = 3.0  # time that a multiplication takes in making blocks, as a multiple of that in products
+CACHED = 1 << 16  # numbers in blocks that stay near the core: others are slow to read
 STEPS = 200
 FAINT = 1e-10  # keeps blocks without curvature invertible
 LANES = 16
@@ -43,16 +49,18 @@ class State(NamedTuple):
     t: Floats  # (c, n): room
     w: Floats  # (6, c, p): coefficients, gradient, step, and room for conjugate gradients
     P: Floats  # (c, p, p): inverses of diagonal blocks
+    curves: Floats  # (c, p): diagonal of the Hessian of the loss, for each row that joins
     row: Floats  # (2, p): room
-    tally: Floats  # (2,): rows; work that fresh blocks might have saved, below 0 without blocks
+    tally: Floats  # (3,): rows; work that fresh blocks might have saved; 1 once there are blocks
 
 
-def empty(p: int, n: int, c: int) -> State:
-    """No rows, and room for n."""
+def empty(p: int, n: int, curves: Floats) -> State:
+    """No rows, and room for n; `curves` (c, p) are those of `State`."""
+    c = len(curves)
     n = padded(n)
     return State(
         np.zeros((p, n)), np.zeros(n), np.zeros(n), np.zeros((c, n)), np.zeros((c, n)), np.zeros((6, c, p)),
-        np.zeros((c, p, p)), np.zeros((2, p)), np.array([0.0, -1.0]),
+        np.zeros((c, p, p)), curves, np.zeros((2, p)), np.zeros(3),
     )  # fmt: skip
 
 
@@ -71,11 +79,11 @@ def append(x, y, a, state):
 def margins(X, w, k, t):
     """Write w_b'x of the first k rows of X (p, n) to `t` (c, n)."""
     for b in range(len(w)):
-        line = t[b]
         for i in range(k):
-            line[i] = 0.0
-        for j in range(0, w.shape[1], 4):  # p is a multiple of 4
-            w0, w1, w2, w3 = w[b, j], w[b, j + 1], w[b, j + 2], w[b, j + 3]
+            t[b, i] = 0.0
+    for j in range(0, w.shape[1], 4):  # p is a multiple of 4; X is read once
+        for b in range(len(w)):
+            line, w0, w1, w2, w3 = t[b], w[b, j], w[b, j + 1], w[b, j + 2], w[b, j + 3]
             for i in range(k):
                 line[i] += (w0 * X[j, i] + w1 * X[j + 1, i]) + (w2 * X[j + 2, i] + w3 * X[j + 3, i])
 
@@ -97,12 +105,14 @@ def soften(t, k, q):
 
 
 @_compiled
-def _collect(X, r, k, out):
-    for j in range(len(out)):
-        total = 0.0
-        for i in range(k):
-            total += X[j, i] * r[i]
-        out[j] = total
+def _collect(X, t, k, out):
+    """Write X t_b, the sum over k rows, to `out` (c, p)."""
+    for j in range(out.shape[1]):
+        for b in range(len(out)):
+            total, r = 0.0, t[b]
+            for i in range(k):
+                total += X[j, i] * r[i]
+            out[b, j] = total
 
 
 @_compiled
@@ -113,10 +123,10 @@ def slopes(state, penalty):
     margins(state.X, w, k, state.t)
     soften(state.t, k, state.q)
     for b in range(len(w)):
-        r = state.t[b]
         for i in range(k):
-            r[i] = state.a[i] * (state.q[b, i] - (1.0 if state.y[i] == b else 0.0))
-        _collect(state.X, r, k, g[b])
+            state.t[b, i] = state.a[i] * (state.q[b, i] - (1.0 if state.y[i] == b else 0.0))
+    _collect(state.X, state.t, k, g)
+    for b in range(len(w)):
         for j in range(len(penalty)):
             g[b, j] += penalty[j] * w[b, j]
 
@@ -139,8 +149,8 @@ def _product(state, penalty, v, out):
             mean += q[b, i] * t[b, i]
         for b in range(c):
             t[b, i] = state.a[i] * q[b, i] * (t[b, i] - mean)
+    _collect(state.X, t, k, out)
     for b in range(c):
-        _collect(state.X, t[b], k, out[b])
         for j in range(len(penalty)):
             out[b, j] += penalty[j] * v[b, j]
 
@@ -161,7 +171,7 @@ def _renew(state, penalty):
                 P[j, h] = P[h, j] = total
             P[j, j] += penalty[j] + FAINT
         _sweep(P, state.row[0])
-    state.tally[1] = 0.0
+    state.tally[1], state.tally[2] = 0.0, 1.0
 
 
 @_compiled
@@ -192,7 +202,12 @@ def _dot(u, v):
 
 
 @_compiled
-def _condition(state, v, out):
+def _condition(state, penalty, v, out):
+    if state.tally[2] == 0.0:
+        for b in range(len(v)):
+            for j in range(v.shape[1]):
+                out[b, j] = v[b, j] / (state.tally[0] * state.curves[b, j] + penalty[j] + FAINT)
+        return
     for b in range(len(v)):
         for j in range(v.shape[1]):
             total = 0.0
@@ -208,20 +223,21 @@ def solve(state, penalty):
     c, p = g.shape
     u[:] = 0.0
     left[:] = g
-    _condition(state, left, room)
+    _condition(state, penalty, left, room)
     v[:] = room
     size = _dot(left, room)
-    goal = size * RESIDUAL * RESIDUAL
+    strict, goal, gap = size * RESIDUAL**2, size * FORCE**2, 0.0
     for _ in range(4 * c * p):
-        if size <= goal:
+        if size <= strict or (size <= goal and gap > 2 * GAP):
             break
         _product(state, penalty, v, room)
         step = size / _dot(v, room)
+        gap += step * size
         for b in range(c):
             for j in range(p):
                 u[b, j] += step * v[b, j]
                 left[b, j] -= step * room[b, j]
-        _condition(state, left, room)
+        _condition(state, penalty, left, room)
         before, size = size, _dot(left, room)
         for b in range(c):
             for j in range(p):
@@ -234,7 +250,9 @@ def solve(state, penalty):
 def polish(state, penalty):
     """Go to the minimum of F over the rows that joined."""
     c, p = state.w.shape[1:]
-    dear = c * (state.tally[0] * p * p / 2 + p**3)
+    dear = RENEWAL * c * (state.tally[0] * p * p / 2 + p**3)
+    if c * p * p > CACHED:
+        dear *= 4
     gap, share, most = 0.0, 1.0, np.inf
     w, g, u = state.w[0], state.w[1], state.w[2]
     for _ in range(STEPS):
@@ -245,14 +263,15 @@ def polish(state, penalty):
             _move(w, u, -back)
             share -= back
             continue
-        if state.tally[1] < 0.0 or state.tally[1] > dear:
+        if state.tally[1] > dear:
             _renew(state, penalty)
         gap = solve(state, penalty)
-        if gap <= 2 * GAP:
+        if abs(gap) <= 2 * GAP:
             _move(w, u, 1.0)
             return
         most, share = leeway(_reach(state)) * gap, 1.0
         _move(w, u, 1.0)
+    raise AssayError(LOST)
 
 
 @_compiled
@@ -288,6 +307,18 @@ def answer(V, state, classes, probable, out):
     for b in range(c):
         for i in range(m):
             out[i, classes[b]] = t[b, i]
+
+
+@_compiled
+def bend(state, curves):
+    """Write the diagonal of the Hessian of the loss at w, for each row, to `curves` (c, p)."""
+    k = int(state.tally[0])
+    for b in range(len(curves)):
+        for j in range(curves.shape[1]):
+            total = 0.0
+            for i in range(k):
+                total += state.a[i] * state.q[b, i] * (1.0 - state.q[b, i]) * state.X[j, i] ** 2
+            curves[b, j] = total / k
 
 
 @_compiled

@@ -96,6 +96,7 @@ def value(
     import numpy as np
 
     from .. import store, tables
+    from .._plan import plan
     from .._valuer import value as value_rows
     from . import _model as models
 
@@ -119,10 +120,11 @@ def value(
     stop = _stop(evals, seconds, stderr, lowest if ranked else None)
     if by_group and (problem.train.groups is None or problem.valid is None):
         raise AssayError("--by-group needs --group, and --part with rows `value` that judge.")
-    if forecast:
-        _forecast(problem, method, stop, seed, jobs, json)
-        return
     how = {"stop": stop, "seed": seed, "n_jobs": jobs, "players": "groups" if by_group else "rows"}
+    if forecast:
+        expected = plan(problem, method, **how)
+        document(asdict(expected)) if json else say(str(expected))
+        return
     kept: Any = store.open(db) if db else nullcontext()
     with kept as memory:
         valuation = value_rows(problem, method, memory=memory, progress=not (quiet or json), **how)
@@ -148,13 +150,6 @@ def _stop(evals: int | None, seconds: float | None, stderr: float | None, lowest
     if evals is seconds is stderr is lowest is None:
         return DEFAULT_STOP
     return Stop(evals=evals, seconds=seconds, stderr=stderr, lowest=lowest)
-
-
-def _forecast(problem: Any, method: str, stop: Any, seed: int, jobs: int | None, json: bool) -> None:
-    from .._plan import plan
-
-    expected = plan(problem, method, stop=stop, seed=seed, n_jobs=jobs)
-    document(asdict(expected)) if json else say(str(expected))
 
 
 def _facts(valuation: Any) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def _reuse(
     sums = Sums(log_mass, log_law, lines)
     ends = game(np.array([[False], [True]]).repeat(game.n, axis=1))  # what none and all are worth
     sums.see(ends)
-    count = BATCH
+    count = 2 * lines  # the first estimate costs little: nobody has said yet what there is room for
     while True:
         batch = ask(count)
         room = yield sums.absorb(np.asarray(batch), game(drawn(game, batch)))
@@ -98,12 +98,13 @@ class Sums:
         # mean square of what a worth is multiplied by, for the prior
         self._scale = float(np.exp(log_law) @ (joined * inside**2 + (1 - joined) * outside**2))
         self._sums, self._done, self._evals, self._centre = np.zeros((2, n)), 0, 0, 0.0
+        self._shares_out, self._whole = bool(np.ptp(log_mass) < 1e-12), 0.0  # Shapley values do
 
     def see(self, worths: Worths) -> None:
-        """Take note of worths that are no draws, such as those of none and all."""
+        """Take note of what none and all are worth (2,): these are no draws."""
         self._span.see(worths)
         self._evals += len(worths)
-        self._centre = float(worths.mean())
+        self._centre, self._whole = float(worths.mean()), float(worths[1] - worths[0])
 
     def absorb(self, members: Coalitions, worths: Worths) -> Valuation:
         """Add coalitions and their worths; return the estimate now."""
@@ -120,4 +121,6 @@ class Sums:
         mean = self._sums[0] / self._done
         spread = np.maximum(self._sums[1] - self._done * mean**2, 0)
         stderr = np.sqrt(variance(spread, self._done, width**2 / 4 * self._scale / lines) / self._done)
+        if self._shares_out:  # what the values miss of the whole is spread evenly: no row's error grows
+            mean = mean + (self._whole - mean.sum()) / len(mean)
         return Valuation(mean, stderr, evals=self._evals, draws=self._done, next_evals=lines)

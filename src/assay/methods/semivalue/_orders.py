@@ -42,7 +42,7 @@ def by_orders(
     """
     grown, n = ordered(game), game.n
     draws = draws_of(masses[0], 2 if antithetic else 1)
-    seed, first, count = int(rng.integers(2**63)), 0, draws.batch(grows=False, room=None)
+    seed, first, count = int(rng.integers(2**63)), 0, draws.batch(grows=False, room=0)
     while True:
         batch = SeededOrders(n, seed, first, count * draws.lines, antithetic)
         worths = grown.grow(drawn(game, batch), tolerance=tolerance)

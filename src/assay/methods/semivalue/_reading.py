@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ..._types import Floats, Worths
 from ..._valuation import Status, Valuation
-from ._coalitions import Sums, coin_law, owen_law
+from ._coalitions import BATCH, Sums, coin_law, owen_law
 from ._family import check_law, check_pair
 from ._orders import draws_of
 from ._surrogate import Record
@@ -56,7 +57,9 @@ class Asked:
         for mass in masses:
             sums = Sums(mass, law, lines)
             sums.see(self.worths[:2])  # none and all came first
-            found.append(sums.absorb(self.rows[2:], self.worths[2:]))
+            cuts = [2, *range(2 + 2 * lines, len(self.worths), BATCH), len(self.worths)]  # as they were asked
+            parts = (slice(*cut) for cut in pairwise(cuts))
+            found.append([sums.absorb(self.rows[part], self.worths[part]) for part in parts][-1])
         return found
 
     def _stratified(self, names: Sequence[str], masses: Sequence[Floats]) -> list[Valuation]:

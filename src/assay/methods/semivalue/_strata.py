@@ -18,7 +18,6 @@ stratified random sampling with optimum allocation"; Covert and Lee (2021), "Imp
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 
 from ..._types import Coalitions, Floats
 
+MOST = 10**300
 FLOOR = 0.05  # share of the mean square spread that each size keeps, whatever was seen there
 
 
@@ -67,12 +67,14 @@ def root_mean_square(z_in: Floats, z_out: Floats) -> Floats:
 def held(n: int, *, paired: bool) -> Floats:
     """How many coalitions (or pairs) each size holds, (n + 1,); 0 for sizes 0 and n, which are always asked.
 
-    A number beyond 1e300 is given as 1e300.
+    Of numbers beyond 1e300 it is enough to know that.
     """
-    counts = np.zeros(n + 1)
-    for t in range(1, (n // 2 if paired else n - 1) + 1):
-        whole = math.comb(n, t)
-        counts[t] = float(min(whole // 2 if paired and 2 * t == n else whole, 10**300))
+    counts, whole = np.zeros(n + 1), 1
+    for t in range(1, n // 2 + 1):
+        whole = min(whole * (n - t + 1) // t, MOST) if whole < MOST else MOST
+        counts[t] = whole // 2 if paired and 2 * t == n else whole
+        if not paired:
+            counts[n - t] = counts[t]
     return counts
 
 
@@ -201,8 +203,10 @@ def allot(law: Floats, held: Floats, counts: Floats, budget: float) -> Floats:
     while last - first > 1:
         middle = (first + last) // 2
         first, last = (middle, last) if spent(turns[middle]) <= budget else (first, middle)
-    growing = (low / law <= turns[first]) & (top / law >= turns[last])
-    c = turns[first] + (budget - spent(turns[first])) / law[growing].sum()
+    slope = law[(low / law <= turns[first]) & (top / law >= turns[last])].sum()
+    rest = budget - spent(turns[first])
+    # nothing grows where the budget is spent just as one size is full and the next has not begun
+    c = turns[first] + (min(rest / slope, turns[last] - turns[first]) if slope > 0 else 0.0)
     shares = np.zeros_like(held)
     shares[some] = np.maximum(0.0, np.minimum(top, c * law) - low)
     return shares

@@ -2,8 +2,10 @@
 
 Whatever function f stands in for the worths v, the sum over sizes of E[z v] is that of E[z f], which is known
 exactly, plus that of E[z (v - f)], which is estimated from the coalitions asked (a control variate). For each
-coalition f is a fit without it, so the estimate is unbiased however bad f is, and the standard errors are
-those of the misses. Sizes asked in full are exact, and nearly so where nearly all was asked.
+coalition f is a fit without it, so that f may be bad without doing harm, and the standard errors are those
+of the misses. What is asked next depends a little on worths already seen: the bias of that was at most a fifth
+of the error in random games of 6 rows, and vanishes with more. Sizes asked in full are exact, and nearly so
+where nearly all was asked.
 
 Source: Witter, Liu and Musco (2025), "Regression-adjusted Monte Carlo estimators for Shapley values and
 probabilistic values"; Musco and Witter (2025), "Provably accurate Shapley value estimation via leverage
@@ -12,7 +14,6 @@ score sampling"; Lundberg and Lee (2017), "A unified approach to interpreting mo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,7 @@ EVEN = ((2,), (2, 4))
 BOTH = ((1,), (1, 2), (1, 2, 3))
 LINES = 4096  # lines of 0 and 1 that are held as numbers at a time
 TINY = 1e-14
+THIN = 2 / 3  # in theory 1; but misses of the last coalitions, left by choice of the others, are larger
 CLOSE = 0.25  # sizes whose logarithms of t / (n - t) are this close share what is known of their spread
 
 
@@ -183,7 +185,7 @@ class Record:
             around -= sums**2 / max(count, 1)
             prior = float((squares[bin_] / self._chance(bin_)).sum())
             draw = (np.maximum(around, 0) + PRIOR * prior) / max(count - 1 + PRIOR, 1)
-            unseen = 1 - count / self.held[bin_[0]] if len(bin_) == 1 else 1.0
+            unseen = (1 - count / self.held[bin_[0]]) ** THIN if len(bin_) == 1 else 1.0
             variance += draw / max(count, 1) * unseen
         return variance
 
@@ -212,19 +214,6 @@ class Record:
         spread = np.zeros(n + 1)
         spread[1:n] = np.sqrt((sums + PRIOR * around) / (counts + PRIOR))
         return spread
-
-
-def adjusted(
-    coalitions: Coalitions,
-    worths: Worths,
-    masses: Sequence[Floats],
-    expected: Floats,
-    *,
-    paired: bool = True,
-) -> list[Estimate]:
-    """Every semivalue of `masses` from the same coalitions; see `Record`."""
-    record = Record(coalitions, worths, expected, paired=paired)
-    return [record.estimate(mass) for mass in masses]
 
 
 def _added(sets: Coalitions, into: Floats, out: Floats) -> Floats:

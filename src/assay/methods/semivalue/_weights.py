@@ -64,17 +64,6 @@ def readings(log_mass: Floats, log_law: Floats) -> tuple[Floats, Floats]:
     return inside, outside
 
 
-def best_law(log_masses: list[Floats]) -> Floats:
-    """The log law (n + 1,) of sizes that reads these semivalues with the least variance.
-
-    Where worths of all sizes scatter alike, a size's share is best proportional to the root of its
-    contribution w[t - 1]**2 n / t + w[t]**2 n / (n - t) to the variance; of several semivalues each size gets
-    the largest of their shares.
-    """
-    shares = np.max([_log_roots(mass) - logsumexp(_log_roots(mass)) for mass in log_masses], axis=0)
-    return shares - logsumexp(shares)
-
-
 def inflation(log_mass: Floats, log_law: Floats) -> float:
     """How many times the variance under the best law the variance under `log_law` is; at least 1."""
     roots = _log_roots(log_mass)

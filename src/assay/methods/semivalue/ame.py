@@ -36,7 +36,7 @@ class AME(Semivalue):
 
     Coalitions are drawn with each p in turn, each row in with probability p, and worths are regressed on the
     rows: every coalition informs every row. The regressor of row i is (b_i - p) / (p (1 - p)), b_i = 1 if it
-    is in and 0 if not, scaled to variance 1 over all p: its coefficient then is the average marginal effect.
+    is in and 0 if not; its coefficient, times its variance over all p, is the average marginal effect.
     Worths and regressors are centred within each p.
 
     While there are less than 5 draws a row, values are the coefficients of the LASSO, its penalty found by
@@ -48,7 +48,7 @@ class AME(Semivalue):
     first and added to the values, and standard errors allow for any scatter (HC3). `Valuation.why` says
     which. Both together with a prior that vanishes as the draws grow (see `_spread`).
 
-    One evaluation a draw; memory is 9 bytes a draw and row.
+    One evaluation a draw; memory is 35 bytes a draw and row at the peak.
 
     Parameters
     ----------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import final
+from numbers import Real
+from typing import Any, final
 
 import numpy as np
 
@@ -51,8 +52,8 @@ class BetaShapley(Semivalue):
     def __post_init__(self) -> None:
         check_design(self)
         for name in ("alpha", "beta"):
-            given = getattr(self, name)
-            if not (isinstance(given, (int, float)) and 0 < given < np.inf):
+            given: Any = getattr(self, name)
+            if not (isinstance(given, Real) and 0 < given < np.inf):
                 raise AssayError(f"BetaShapley.{name} is {given!r}; it needs to be a number above 0.")
 
     def log_mass(self, n: int) -> Floats:

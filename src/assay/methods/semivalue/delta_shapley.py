@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, final
+from numbers import Integral
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from ..._game import BLOCK, Game
 from ..._problem import Problem
 from ..._types import Floats, Positions, Worths
 from ..._valuation import Status, Valuation
-from ..._valuer import Axioms, Needs, Valuer
+from ._family import Semivalue, check_design, sample
 from ._spread import Range, variance
 
 BATCH_EVALS = 500  # a batch of rounds costs about this, so that estimates come often
@@ -23,7 +24,7 @@ MOST_ROUNDS = 16
 
 @final
 @dataclass(eq=False, kw_only=True)
-class DeltaShapley(Valuer):
+class DeltaShapley(Semivalue):
     """What a row adds on average to `lower` to `upper` others, every size weighing the same.
 
     Shapley values without the large coalitions, which are dear to refit and where a row changes little: the
@@ -44,6 +45,8 @@ class DeltaShapley(Valuer):
     upper : int, optional
         The most others that a row joins; n - 1 where there are no more. If not given, a quarter of the rows
         (or `lower`, if that is more): the source proves bounds for kinds of training, and has no default.
+    design : str
+        "auto" are these chains; or how to sample otherwise, as in `Shapley`.
 
     Source: Watson, Kujawa, Andreeva, Yang, Elahi and Sarkar (2023), "Accelerated Shapley Value Approximation
     for Data Evaluation".
@@ -60,10 +63,15 @@ class DeltaShapley(Valuer):
 
     lower: int = 0
     upper: int | None = None
-    needs: ClassVar[Needs] = Needs.GAME
-    axioms: ClassVar[Axioms] = Axioms.SEMIVALUE
+    design: str = "auto"
 
     def __post_init__(self) -> None:
+        check_design(self)
+        for name in ("lower", "upper"):
+            if not isinstance(getattr(self, name), Integral | None):
+                raise AssayError(
+                    f"DeltaShapley.{name} is {getattr(self, name)!r}; it needs to be a whole number."
+                )
         if not self.lower >= 0:
             raise AssayError(f"DeltaShapley.lower is {self.lower!r}; it needs to be at least 0.")
         if self.upper is not None and not self.upper >= self.lower:
@@ -79,7 +87,12 @@ class DeltaShapley(Valuer):
         return mass
 
     def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
-        """Yield an estimate after every batch of rounds; the batch depends on n and the bounds alone."""
+        """Yield an estimate after every batch of evaluations."""
+        if self.design != "auto":
+            return sample([self], self.design, problem, rng)
+        return self._chains(problem, rng)
+
+    def _chains(self, problem: Problem, rng: np.random.Generator) -> Generator[Valuation, int | None, None]:
         game = problem.game
         assert game is not None
         n, (lower, upper) = game.n, self._bounds(game.n)
@@ -90,7 +103,7 @@ class DeltaShapley(Valuer):
             return
         cost = n + -(-n // (upper - lower + 1))
         usual = max(2, min(MOST_ROUNDS, BATCH_EVALS // cost))
-        span, width, evals, draws, batch = Range(), 1.0, ends.evals, 0, usual
+        span, width, evals, draws, batch = Range(), 1.0, ends.evals, 0, 1
         mean, spread = np.zeros(n), np.zeros(n)
         while True:
             for _ in range(batch):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from math import ceil, log1p, sqrt
 from typing import ClassVar, final
 
 import numpy as np
 
-from ..._errors import AssayError
 from ..._problem import Problem
 from ..._types import Floats, Positions, Worths
 from ..._valuation import Status, Valuation
@@ -32,8 +30,7 @@ class GroupTesting(Valuer):
     coalition is taken off, made from earlier coalitions: that takes away noise and adds no bias.
 
     One evaluation a draw, O(n) memory. Standard errors come from the spread over draws, together with a prior
-    that vanishes as they grow (see `_spread`). `samples_needed` says what is enough for certain, which is far
-    more than is needed in practice.
+    that vanishes as they grow (see `_spread`).
 
     Source: Jia, Dao, Wang, Hubis, Hynes, Gurel, Li, Zhang, Song and Spanos (2019), "Towards Efficient Data
     Valuation Based on the Shapley Value", Algorithm 1; with the analysis of Wang and Jia (2023), "A Note on
@@ -70,8 +67,9 @@ class GroupTesting(Valuer):
         n = game.n
         ends = game(np.array([[False], [True]]).repeat(n, axis=1))  # what none and all are worth
         width, whole = span.see(ends), float(ends[1] - ends[0])
-        while n == 1:  # when cross-fitted, other folds may have more rows and go on
+        if n == 1:
             yield Valuation(np.array([whole]), evals=2, status=Status.exact)
+            return
         z, law = _law(n)
         guess = _Guess(law, ends)
         total, squares, draws, count = np.zeros(n), np.zeros(n), 0, BATCH
@@ -92,57 +90,6 @@ class GroupTesting(Valuer):
             stderr = np.sqrt(variance(spread, draws, prior) / draws)
             room = yield Valuation(whole / n + mean, stderr, evals=2 + draws, draws=draws, next_evals=1)
             count = BATCH if room is None else min(BATCH, max(room, 1))
-
-
-def samples_needed(error: float, doubt: float, n: int, width: float = 1.0) -> int:
-    """Draws after which the values of `GroupTesting` are near to Shapley values, certain but for `doubt`.
-
-    By Bennett's inequality: the difference of two rows' values is Z times a mean of terms u (b_i - b_j),
-    which are at most `width` and differ from 0 with the probability 1 - q = 2 / Z. If all n (n - 1) / 2
-    differences are within error / (2 sqrt(n)), the values are within `error`; the paper leaves half of it to
-    the solver's tolerance, which the closed form does not use. With H = Z / 2 = 1 + 1/2 + ... + 1/(n - 1) and
-    h(x) = (1 + x) log(1 + x) - x this takes H log(n (n - 1) / doubt) / h(error / (4 width sqrt(n))) draws.
-
-    Parameters
-    ----------
-    error : float
-        The Euclidean distance of the n values from the true ones, in units of the score; above 0.
-    doubt : float
-        The probability, at most, of a larger distance; in 0..1, both excluded.
-    n : int
-        Rows; at least 2.
-    width : float
-        The largest difference of two worths, 1 for accuracy; above 0.
-
-    Returns
-    -------
-    int
-        Draws: evaluations but for the two of none and all rows.
-
-    Raises
-    ------
-    AssayError
-        If an argument is out of its range.
-
-    Source: Theorem 4 of Wang and Jia (2023), which has 1 - q in full.
-
-    Examples
-    --------
-    >>> samples_needed(0.1, 0.1, 4)
-    112814
-    """
-    for name, given, fine in (
-        ("error", error, error > 0),
-        ("doubt", doubt, 0 < doubt < 1),
-        ("n", n, n >= 2),
-        ("width", width, width > 0),
-    ):
-        if not fine:
-            rule = {"doubt": "between 0 and 1", "n": "at least 2"}.get(name, "above 0")
-            raise AssayError(f"samples_needed: {name} is {given!r}; it needs to be {rule}.")
-    x = error / (4 * width * sqrt(n))
-    harmonic = float((1 / np.arange(1, n)).sum())
-    return ceil(harmonic * np.log(n * (n - 1) / doubt) / ((1 + x) * log1p(x) - x))
 
 
 class _Guess:

@@ -23,8 +23,8 @@ class KernelShapley(Valuer):
     Coalitions are asked in pairs of complements, size by size, most of the sizes where worths scatter most,
     small sizes in full, none twice (see `_strata`). A kernel ridge regression on interactions of odd order
     stands in for the game; its Shapley values are known exactly, and what it misses on coalitions that it
-    has not seen is added, so that the values are unbiased and sum to worth(all) - worth(none). Once all 2**n
-    coalitions were asked the values are exact.
+    has not seen is added, so that the values are nearly unbiased, and sum to worth(all) - worth(none). Once
+    all 2**n coalitions were asked the values are exact.
 
     It asks for coalitions of every kind. Where growing one row by row is far cheaper than asking for it,
     `Shapley(design="antithetic")` may be nearer the truth for the time taken.

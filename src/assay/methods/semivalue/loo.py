@@ -34,6 +34,8 @@ class LeaveOneOut(Semivalue):
     array([3., 4.])
     """
 
+    design = "auto"  # all that there is: what is asked for is fixed
+
     def log_mass(self, n: int) -> Floats:
         """All others are there."""
         return np.append(np.full(n - 1, -np.inf), 0.0)

@@ -23,9 +23,9 @@ class OwenValue(Valuer):
     """Shapley among groups, and within a group among its rows: rows add up to what their group is worth.
 
     What a row adds where groups join in random order, each with its rows one after another in random order.
-    The sum over a group is the Shapley value of the game whose players are the groups
-    (`assay.value(..., players="groups")`), in every draw. Groups are `Data.groups`; a row without any is a
-    group of its own, which makes it Shapley.
+    In every draw the rows of a group add up to what the group added, so that their values add up to an
+    estimate of its Shapley value among the groups (`assay.value(..., players="groups")`). Groups are
+    `Data.groups`; a row without any is a group of its own, which makes it Shapley.
 
     Each draw is an order and its reverse, 2 (n + 1) evaluations.
 
@@ -49,8 +49,9 @@ class OwenValue(Valuer):
         game = problem.game
         assert game is not None
         groups = np.arange(game.n) if problem.train.groups is None else problem.train.groups
-        parts = [np.flatnonzero(groups == name) for name in np.unique(groups)]
-        draws, room, grown = Draws(np.ones(game.n), 2), None, ordered(game)
+        sizes = np.unique(groups, return_counts=True)[1]
+        parts = np.split(np.argsort(groups, kind="stable"), np.cumsum(sizes)[:-1])
+        draws, room, grown = Draws(np.ones(game.n), 2), 0, ordered(game)
         while True:
             orders = _orders(parts, draws.batch(incremental(game), room), rng)
             now = draws.absorb(orders, grown.grow(orders))

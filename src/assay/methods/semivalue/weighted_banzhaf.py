@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Real
 from typing import final
 
 import numpy as np
@@ -46,7 +47,7 @@ class WeightedBanzhaf(Semivalue):
 
     def __post_init__(self) -> None:
         check_design(self)
-        if not (isinstance(self.p, (int, float)) and 0 < self.p < 1):
+        if not (isinstance(self.p, Real) and 0 < self.p < 1):
             raise AssayError(f"WeightedBanzhaf.p is {self.p!r}; it needs to be between 0 and 1.")
 
     def log_mass(self, n: int) -> Floats:
