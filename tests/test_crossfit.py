@@ -68,3 +68,14 @@ def test_too_few_to_part_is_an_error(data):
     """One row, one row a class or one group cannot be parted, and the fix is named."""
     with pytest.raises(AssayError, match=r"Problem\(valid="):
         value(Problem(data), "KNNShapley", progress=False)
+
+
+@pytest.mark.parametrize("n", [6, 9, 11, 12])
+@pytest.mark.parametrize("name", ["Shapley", "Banzhaf", "KernelShapley", "LeastCore", "GroupTesting"])
+def test_folds_that_are_exact_wait_for_the_others(name, n):
+    """Few rows in folds of different sizes: a fold that is done stays as it is while others go on."""
+    rng = np.random.default_rng(n)
+    problem = Problem(Data(rng.normal(size=(n, 2)), np.arange(n) % 2), None, GaussianNB())
+    valuation = value(problem, name, stop=Stop(evals=2000), progress=False)
+    assert np.isfinite(valuation.values).all()
+    assert valuation.evals <= 2000

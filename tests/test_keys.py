@@ -87,6 +87,9 @@ def test_a_twin_and_its_refits_have_two_names(monkeypatch):
         name = "GaussianNB"
         twin_of = classmethod(lambda cls, model, question: cls())
 
+        def refuses(self, counts):
+            return np.zeros(len(counts), bool)
+
     monkeypatch.setattr(_find, "TWINS", (Twin,))
     assert game_key(p, refit=True) == plain != game_key(p)
 
@@ -95,3 +98,31 @@ def test_what_cannot_be_named_is_refused():
     """A game of one's own needs a name of one's own."""
     with pytest.raises(AssayError, match="CachedGame"):
         game_key(of_game(random_game(3, 0)))
+
+
+class Priced:
+    """A score with a setting."""
+
+    def __init__(self, price):
+        self.price = price
+
+    def score(self, y_true, y_pred):
+        """The share of right answers, at a price."""
+        return float((y_true == y_pred).mean()) * self.price
+
+
+def priced(price):
+    """The same as a function with a setting by keyword."""
+
+    def score(y_true, y_pred, *, price=price):
+        return float((y_true == y_pred).mean()) * price
+
+    return score
+
+
+@pytest.mark.parametrize("score_of", [lambda price: Priced(price).score, priced])
+def test_scores_of_two_settings_have_two_names(score_of):
+    """A method of an object is named with the object, a function with its keywords."""
+    p = two_clouds()
+    one, same, other = (game_key(replace(p, score=score_of(price))) for price in (1.0, 1.0, 100.0))
+    assert one == same != other

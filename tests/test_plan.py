@@ -32,10 +32,10 @@ def test_a_budget_is_foreseen_as_it_is():
 
 def test_exact_methods_are_foreseen_as_exact():
     """No standard error; leave-one-out costs an evaluation a row and one more."""
-    problem = replace(two_clouds(n=150), model=DecisionTreeClassifier(max_depth=2, random_state=0))
+    problem = replace(two_clouds(n=60), model=DecisionTreeClassifier(max_depth=2, random_state=0))
     forecast = plan(problem, "LeaveOneOut")
     assert forecast.stderr == 0
-    assert forecast.evals == 151
+    assert forecast.evals == 61
     assert "exact values" in str(forecast)
 
 

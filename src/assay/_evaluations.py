@@ -70,6 +70,10 @@ class Evaluations:
         if m == 0 or (pairs and m % 2):
             raise AssayError(f"Evaluations.rows has {m} lines; design={self.design!r} asks in pairs.")
 
+    def __repr__(self) -> str:
+        what = "coalitions" if self.rows.dtype == bool else "orders"
+        return f"Evaluations({len(self.rows)} {what} of {len(self.ids)} rows, by design={self.design!r})"
+
     @property
     def evals(self) -> int:
         """Evaluations that were paid for."""
@@ -203,6 +207,8 @@ def _design(methods: Sequence[Semivalue], design: str) -> str | None:
 
 
 def _check_methods(methods: Sequence[Any]) -> None:
+    if isinstance(methods, Semivalue):
+        raise AssayError(f"methods is one method; pass a list: [assay.{type(methods).__name__}()].")
     wrong = [type(method).__name__ for method in methods if not isinstance(method, Semivalue)]
     if wrong or not len(methods):
         raise AssayError(

@@ -103,7 +103,7 @@ def plan(
         raise AssayError(
             "plan cannot foresee when Stop.lowest ends a run; give stderr=, evals= or seconds= too."
         )
-    chosen, _ = resolve(problem, method)
+    chosen, _ = resolve(problem, method, players)
     check_needs(problem, chosen)
 
     def run(problem: Problem, stop: Stop, keep: Callable[[Valuation], None] | None = None) -> Valuation:

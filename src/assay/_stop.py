@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -58,7 +57,7 @@ class Stop:
         if not given:
             raise AssayError("Stop has no limit; give at least one of evals=, seconds=, stderr=, lowest=.")
         for name, limit in given.items():
-            number = isinstance(limit, Real) and not isinstance(limit, bool)
+            number = isinstance(limit, int | float | np.number) and not isinstance(limit, bool)
             if not number or not limit > 0:
                 raise AssayError(f"Stop.{name} is {limit!r}; it needs to be a number above 0.")
         for name in ("evals", "lowest"):

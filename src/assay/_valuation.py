@@ -50,8 +50,6 @@ class Valuation:
         Evaluations that were paid for: refits, or bags.
     draws : int
         Independent draws behind the least-sampled `stderr`; 0 where values are exact.
-    next_evals : int
-        The least that the next estimate would cost; 0 where that is as much as this one did.
     seconds : float
         Time taken.
     status : Status
@@ -60,6 +58,8 @@ class Valuation:
         The method, and whether it was cross-fitted.
     why : str
         Why this method, where it was chosen automatically; else what the method has to say of itself.
+    next_evals : int
+        The least that the next estimate would cost; 0 where that is as much as this one did.
 
     Raises
     ------
@@ -80,11 +80,11 @@ class Valuation:
     ids: NDArray[Any] | None = None
     evals: int = 0
     draws: int = 0
-    next_evals: int = 0
     seconds: float = 0.0
     status: Status = Status.running
     method: str = ""
     why: str = ""
+    next_evals: int = 0
 
     def __post_init__(self) -> None:
         values = np.asarray(self.values, float)

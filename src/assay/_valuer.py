@@ -159,7 +159,8 @@ def value(
     >>> valuation.status.name
     'exact'
     """
-    chosen, why = resolve(problem, method)
+    _check_call(stop, n_jobs, memory)
+    chosen, why = resolve(problem, method, players)
     crossfit = check_needs(problem, chosen)
     ids = problem.train.ids if players == "rows" else _check_groups(problem, chosen, players, crossfit)
     name = type(chosen).__name__
@@ -194,6 +195,17 @@ def value(
                 return now
 
 
+def _check_call(stop: Any, n_jobs: Any, memory: Any) -> None:
+    if not isinstance(stop, Stop):
+        raise AssayError(f"stop is {stop!r}; pass assay.Stop(evals={stop!r}), or another of its limits.")
+    if n_jobs is not None and (not isinstance(n_jobs, int) or n_jobs == 0):
+        raise AssayError(f"n_jobs is {n_jobs!r}; pass a number of workers, -1 for every core, or None.")
+    if memory is not None and not callable(getattr(memory, "recall", None)):
+        raise AssayError(
+            f"memory is {memory!r}; pass an open store: `with assay.store.open(path) as memory:`."
+        )
+
+
 def check_needs(problem: Problem, method: Valuer) -> bool:
     """Whether `method` has to be cross-fitted on `problem`.
 
@@ -223,12 +235,14 @@ def check_needs(problem: Problem, method: Valuer) -> bool:
     return judged and p.valid is None
 
 
-def resolve(problem: Problem, method: Valuer | str) -> tuple[Valuer, str]:
+def resolve(problem: Problem, method: Valuer | str, players: str = "rows") -> tuple[Valuer, str]:
     """The method itself, and why it was chosen where it was chosen automatically."""
     if isinstance(method, Valuer):
         return method, ""
     from .methods import by_name, choose
 
+    if method == "auto" and players == "groups":
+        return by_name("Shapley"), "Shapley: groups are few, and its values share the whole out among them."
     if isinstance(method, str):
         return choose(problem) if method == "auto" else (by_name(method), "")
     raise AssayError(f"The method is {method!r}; pass a method such as assay.KNNShapley(), or its name.")

@@ -24,6 +24,7 @@ EXAMPLES = (
     "assay value people.csv --target income --key id --method Shapley --seconds 60 --db worths.duckdb",
     "assay value people.parquet --target income --key id --output values.parquet",
     "assay value people.csv --target income --key id --method Shapley --stderr 0.01 --forecast",
+    "assay value people.csv --target income --key id --part part --group city --by-group",
 )
 
 

@@ -57,8 +57,8 @@ def by_strata(
 def strata_of(masses: Sequence[Floats]) -> Strata:
     """The coalitions that serve all of these log masses.
 
-    Complements are asked for where the masses are nearly symmetric: elsewhere they cancel nothing.
+    Complements are asked for unless no mass is nearly symmetric: then they cancel nothing.
     """
     shares = [np.exp(mass) for mass in masses]
-    paired = all(np.abs(share - share[::-1]).sum() < ASYMMETRY for share in shares)
+    paired = any(np.abs(share - share[::-1]).sum() < ASYMMETRY for share in shares)
     return Strata(len(shares[0]), shares, paired=paired)

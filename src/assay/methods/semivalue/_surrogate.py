@@ -3,9 +3,9 @@
 Whatever function f stands in for the worths v, the sum over sizes of E[z v] is that of E[z f], which is known
 exactly, plus that of E[z (v - f)], which is estimated from the coalitions asked (a control variate). For each
 coalition f is a fit without it, so that f may be bad without doing harm, and the standard errors are those
-of the misses. What is asked next depends a little on worths already seen: the bias of that was at most a fifth
-of the error in random games of 6 rows, and vanishes with more. Sizes asked in full are exact, and nearly so
-where nearly all was asked.
+of the misses. What is asked next depends a little on worths already seen: the bias of that was at most a
+fifth of the error in random games of 6 rows, and vanishes with more. Sizes asked in full are exact, and
+nearly so where nearly all was asked.
 
 Source: Witter, Liu and Musco (2025), "Regression-adjusted Monte Carlo estimators for Shapley values and
 probabilistic values"; Musco and Witter (2025), "Provably accurate Shapley value estimation via leverage

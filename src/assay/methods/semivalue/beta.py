@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from numbers import Real
+from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
@@ -27,8 +26,10 @@ class BetaShapley(Semivalue):
 
     Parameters
     ----------
-    alpha, beta : float
-        Above 0.
+    alpha : float
+        Above 0; the larger, the smaller the coalitions.
+    beta : float
+        Above 0; the larger, the larger the coalitions.
     design : str
         As in `Shapley`.
 
@@ -45,15 +46,15 @@ class BetaShapley(Semivalue):
     array([1.4, 2.4])
     """
 
-    alpha: float = 4.0
-    beta: float = 1.0
+    alpha: float = field(default=4.0, kw_only=False)
+    beta: float = field(default=1.0, kw_only=False)
     design: str = "auto"
 
     def __post_init__(self) -> None:
         check_design(self)
         for name in ("alpha", "beta"):
             given: Any = getattr(self, name)
-            if not (isinstance(given, Real) and 0 < given < np.inf):
+            if not (isinstance(given, int | float | np.number) and 0 < given < np.inf):
                 raise AssayError(f"BetaShapley.{name} is {given!r}; it needs to be a number above 0.")
 
     def log_mass(self, n: int) -> Floats:

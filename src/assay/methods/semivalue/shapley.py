@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, ClassVar, Literal, final
 
 import numpy as np
@@ -62,7 +61,7 @@ class Shapley(Semivalue):
     def __post_init__(self) -> None:
         check_design(self)
         given: Any = self.tolerance
-        number = isinstance(given, Real) and given >= 0
+        number = isinstance(given, int | float | np.number) and given >= 0
         if not number and self.tolerance != "bootstrap":
             raise AssayError(
                 f"Shapley.tolerance is {self.tolerance!r}; it needs to be at least 0, or 'bootstrap'."

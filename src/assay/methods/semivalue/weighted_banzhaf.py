@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from numbers import Real
+from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
@@ -42,12 +41,12 @@ class WeightedBanzhaf(Semivalue):
     array([2.6, 3.6])
     """
 
-    p: float = 0.8
+    p: float = field(default=0.8, kw_only=False)
     design: str = "auto"
 
     def __post_init__(self) -> None:
         check_design(self)
-        if not (isinstance(self.p, Real) and 0 < self.p < 1):
+        if not (isinstance(self.p, int | float | np.number) and 0 < self.p < 1):
             raise AssayError(f"WeightedBanzhaf.p is {self.p!r}; it needs to be between 0 and 1.")
 
     def log_mass(self, n: int) -> Floats:
