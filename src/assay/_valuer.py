@@ -202,7 +202,7 @@ def _check_call(stop: Any, n_jobs: Any, memory: Any) -> None:
         raise AssayError(f"n_jobs is {n_jobs!r}; pass a number of workers, -1 for every core, or None.")
     if memory is not None and not callable(getattr(memory, "recall", None)):
         raise AssayError(
-            f"memory is {memory!r}; pass an open store: `with assay.store.open(path) as memory:`."
+            f"memory is {memory!r}; pass an open store: assay.store.open(path)."
         )
 
 

@@ -113,6 +113,19 @@ def test_values_share_out_the_whole(name, seed):
         assert valuation.values.sum() == pytest.approx(game.worths[-1] - game.worths[0], abs=1e-9)
 
 
+@pytest.mark.parametrize("design", ["permutations", "antithetic", "stratified", "owen", "coins", "exact"])
+def test_shapley_values_share_out_the_whole_by_any_design(design):
+    """Efficiency holds in every estimate, whatever the design."""
+    game, sums = random_game(8, 5), []
+    how = {
+        "stop": Stop(evals=200),
+        "progress": False,
+        "on_estimate": lambda now: sums.append(now.values.sum()),
+    }
+    value(of_game(game), REGISTRY["Shapley"](design=design), **how)
+    np.testing.assert_allclose(sums, game.worths[-1] - game.worths[0], atol=1e-9)
+
+
 @pytest.mark.parametrize("name", ASKING)
 def test_additive_games_are_valued_at_their_parts(name):
     """Where a coalition is worth the sum of its rows, each row is worth its part."""
