@@ -7,13 +7,15 @@ import pickle
 import numpy as np
 import pytest
 
-from assay._seeded import BLOCK, SeededCoalitions, SeededOrders
+from assay._seeded import SHORT, SeededCoalitions, SeededOrders
 
 BATCHES = [
     SeededOrders(7, 3, 5, 40),
     SeededOrders(7, 3, 5, 40, antithetic=True),
     SeededCoalitions(13, 3, 5, 40),
     SeededCoalitions(13, 3, 5, 40, 0.2),
+    SeededOrders(SHORT + 1, 3, 5, 40, antithetic=True),
+    SeededCoalitions(SHORT + 1, 3, 5, 40),
 ]
 
 
@@ -22,7 +24,7 @@ def test_a_line_is_the_same_however_the_batch_is_cut(batch):
     """Whole, in slices of any length, one by one, in another process, or drawn once more."""
     whole = np.asarray(batch)
     assert whole.shape == (len(batch), batch.n)
-    for size in (1, 3, BLOCK, 27):
+    for size in (1, 3, 16, 27):
         parts = [np.asarray(batch[start : start + size]) for start in range(0, len(batch), size)]
         np.testing.assert_array_equal(np.concatenate(parts), whole)
     np.testing.assert_array_equal(np.asarray(pickle.loads(pickle.dumps(batch[4:9]))), whole[4:9])

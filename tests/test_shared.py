@@ -40,6 +40,12 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    """Other tests, which run beside these, share folders of theirs."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
 def folders() -> set[str]:
     """Names of what is shared now."""
     return {path.name for path in Path(tempfile.gettempdir()).glob("assay-*")}

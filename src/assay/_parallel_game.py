@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ._game import BLOCK, Game, incremental, noise, ordered, prefixes, rescored, without_each
 from ._parallel import each, workers
 from ._seeded import AnyCoalitions, AnyOrders, SeededCoalitions, SeededOrders
-from ._shared import Shared, abroad
+from ._shared import Shared, abroad, executor
 from ._types import Coalitions, Score, Worths
 
 AIM = 0.3  # seconds that a task should take: enough for its overhead to vanish, little for Ctrl-C to wait for
@@ -42,7 +42,7 @@ class ParallelGame:
     def __init__(self, game: Game, n_jobs: int | None = None) -> None:
         self.game, self.n_jobs = game, n_jobs
         self._pace = _Pace(), _Pace()
-        self._shared: Shared | None = None
+        self._shared: dict[type, Shared] = {}
 
     @property
     def n(self) -> int:
@@ -109,9 +109,12 @@ class ParallelGame:
             worths, seconds = _timed(partial(_itself, self.game), work, cut(slice(0, total)))
             pace.see(seconds, total)
             return worths
-        if self._shared is None and not threads:
-            self._shared = Shared.of(self.game)
-        read = self._shared.read if self._shared and not threads else partial(_itself, self.game)
+        if threads:
+            read = partial(_itself, self.game)
+        else:
+            if (kind := executor()) not in self._shared:
+                self._shared[kind] = Shared.of(self.game)
+            read = self._shared[kind].read
         sizes = []
 
         def tasks() -> Iterator[tuple[Any, ...]]:

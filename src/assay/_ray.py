@@ -114,11 +114,23 @@ class RayBackend(ParallelBackendBase):
                 if not refs:
                     self._waiter = None
                     return
-            for ref in ray.wait(refs, num_returns=1, timeout=LOOK_SECONDS)[0]:
+            try:
+                ready = ray.wait(refs, num_returns=1, timeout=LOOK_SECONDS)[0]
+            except Exception as error:  # the cluster is gone: nobody may wait for it for ever
+                self._fail(error)
+                return
+            for ref in ready:
                 with self._change:
                     future = self._pending.pop(ref, None)
                 if future is not None:
                     _settle(future, ref)
+
+    def _fail(self, error: Exception) -> None:
+        with self._change:
+            lost, self._waiter = list(self._pending.values()), None
+            self._pending.clear()
+        for future in lost:
+            future.set_exception(error)
 
 
 def _ray() -> Any:

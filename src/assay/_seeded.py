@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ._types import Coalitions, Orders
 
-BLOCK = 16  # lines that share a generator: making one costs as much as drawing some permutations
+SHORT = 1024  # rows: up to here lines share a generator, as making one costs as much as drawing some lines
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,15 @@ class SeededOrders:
     @cached_property
     def _drawn(self) -> Orders:
         """The orders (count, n)."""
-        return _lines(self.first, self.count, self._block, np.empty((self.count, self.n), np.intp))
+        lines = np.empty((self.count, self.n), np.intp)
+        return _lines(self.first, _together(self.n), self._block, lines)
 
     def _block(self, number: int) -> Orders:
-        rng, rows = np.random.default_rng([self.seed, number]), np.arange(self.n)
+        rng, rows, lines = np.random.default_rng([self.seed, number]), np.arange(self.n), _together(self.n)
         if not self.antithetic:
-            return rng.permuted(np.tile(rows, (BLOCK, 1)), axis=1)
-        ahead = rng.permuted(np.tile(rows, (BLOCK // 2, 1)), axis=1)
-        return np.stack([ahead, ahead[:, ::-1]], axis=1).reshape(BLOCK, self.n)
+            return rng.permuted(np.tile(rows, (lines, 1)), axis=1)
+        ahead = rng.permuted(np.tile(rows, (lines // 2, 1)), axis=1)
+        return np.stack([ahead, ahead[:, ::-1]], axis=1).reshape(lines, self.n)
 
 
 @dataclass(frozen=True)
@@ -106,14 +107,15 @@ class SeededCoalitions:
     @cached_property
     def _drawn(self) -> Coalitions:
         """The coalitions (count, n)."""
-        return _lines(self.first, self.count, self._block, np.empty((self.count, self.n), bool))
+        lines = np.empty((self.count, self.n), bool)
+        return _lines(self.first, _together(self.n), self._block, lines)
 
     def _block(self, number: int) -> Coalitions:
-        rng = np.random.default_rng([self.seed, number])
+        rng, lines = np.random.default_rng([self.seed, number]), _together(self.n)
         if self.p == 0.5:  # fair coins are bits
-            coins = rng.integers(0, 256, (BLOCK, -(-self.n // 8)), np.uint8)
+            coins = rng.integers(0, 256, (lines, -(-self.n // 8)), np.uint8)
             return np.unpackbits(coins, axis=1, count=self.n).view(bool)
-        return rng.random((BLOCK, self.n)) < self.p
+        return rng.random((lines, self.n)) < self.p
 
 
 AnyOrders: TypeAlias = Orders | SeededOrders
@@ -125,12 +127,17 @@ def _cut(batch: Any, lines: slice) -> Any:
     return replace(batch, first=batch.first + start, count=max(stop - start, 0))
 
 
-def _lines(first: int, count: int, block: Callable[[int], Any], lines: Any) -> Any:
-    """Fill `lines` (count, n) with those from `first` on; a block of `BLOCK` is drawn at a time."""
+def _together(n: int) -> int:
+    """How many lines share a generator; even, as an order and its reverse do."""
+    return 16 if n <= SHORT else 2
+
+
+def _lines(first: int, together: int, block: Callable[[int], Any], lines: Any) -> Any:
+    """Fill `lines` (count, n) with those from `first` on; a block of `together` is drawn at a time."""
     done = 0
-    while done < count:
-        number, start = divmod(first + done, BLOCK)
-        part = block(number)[start : start + count - done]
+    while done < len(lines):
+        number, start = divmod(first + done, together)
+        part = block(number)[start : start + len(lines) - done]
         lines[done : done + len(part)] = part
         done += len(part)
     return lines

@@ -74,6 +74,11 @@ class Shared:
         return shared
 
 
+def executor() -> type:
+    """The kind of executor that work goes to now; what was shared with one is not there for another."""
+    return type(_backend())
+
+
 def _backend() -> Any:
     return get_active_backend()[0]
 

@@ -201,9 +201,7 @@ def _check_call(stop: Any, n_jobs: Any, memory: Any) -> None:
     if n_jobs is not None and (not isinstance(n_jobs, int) or n_jobs == 0):
         raise AssayError(f"n_jobs is {n_jobs!r}; pass a number of workers, -1 for every core, or None.")
     if memory is not None and not callable(getattr(memory, "recall", None)):
-        raise AssayError(
-            f"memory is {memory!r}; pass an open store: assay.store.open(path)."
-        )
+        raise AssayError(f"memory is {memory!r}; pass an open store: assay.store.open(path).")
 
 
 def check_needs(problem: Problem, method: Valuer) -> bool:

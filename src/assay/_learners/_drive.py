@@ -14,6 +14,7 @@ from ._learner import Learner
 from ._question import Question
 from ._scores import score
 
+LOOK = 16  # rows that are looked at together
 ANSWER_BYTES = 4 << 20  # answers held at a time: what stays in a core's cache
 
 
@@ -62,14 +63,19 @@ class _Seen:
 
     def __init__(self, learner: Learner) -> None:
         self._learner, self._counts, self._total = learner, 0, 0.0
+        self._answers = False  # from some row on the model answers, and more rows do not change that
 
     def mend(self, rows: Positions, line: Worths) -> None:
         """Write the worths of constant answers into `line` (k,), the worths after each of `rows`."""
-        counts, total = _tally(self._learner.question, rows)
-        counts, total = counts + self._counts, total + self._total
-        for j in np.flatnonzero(_constant(self._learner, counts)):
-            line[j] = _worth_of_constant(self._learner.question, counts[j], total[j])
-        self._counts, self._total = counts[-1], total[-1]
+        for start in range(0, len(rows), LOOK):
+            if self._answers:
+                return
+            counts, total = _tally(self._learner.question, rows[start : start + LOOK])
+            counts, total = counts + self._counts, total + self._total
+            constant = _constant(self._learner, counts)
+            for j in np.flatnonzero(constant):
+                line[start + j] = _worth_of_constant(self._learner.question, counts[j], total[j])
+            self._counts, self._total, self._answers = counts[-1], total[-1], not constant[-1]
 
 
 def _tally(question: Question, rows: Positions) -> tuple[NDArray[np.intp], Floats]:

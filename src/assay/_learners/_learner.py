@@ -60,6 +60,7 @@ class Learner(ABC):
     def refuses(self, counts: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Which coalitions scikit-learn refuses (ValueError), by their rows of each class (k, c).
 
-        Where labels are numbers, `counts` is (k, 1): rows.
+        Where labels are numbers, `counts` is (k, 1): rows. What is not refused is not refused with more rows
+        either.
         """
         return np.zeros(len(counts), bool)

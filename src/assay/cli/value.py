@@ -129,10 +129,10 @@ def value(
     kept: Any = store.open(db) if db else nullcontext()
     with kept as memory:
         valuation = value_rows(problem, method, memory=memory, progress=not (quiet or json), **how)
-    _told(valuation, lowest, output, json)
+    _told(valuation, lowest, output, json, "group" if by_group else "row")
 
 
-def _told(valuation: Any, lowest: int, output: str | None, json: bool) -> None:
+def _told(valuation: Any, lowest: int, output: str | None, json: bool, player: str) -> None:
     """Write and print what came out."""
     frame = valuation.to_frame().reset_index()
     if output:
@@ -140,7 +140,7 @@ def _told(valuation: Any, lowest: int, output: str | None, json: bool) -> None:
     if json:
         document(_facts(valuation) | {"rows": frame.to_dict(orient="records")})
         return
-    _show(valuation, lowest)
+    _show(valuation, lowest, player)
     if output:
         say(f"All {shown(len(frame))} values are in {output}.")
 
@@ -158,27 +158,27 @@ def _facts(valuation: Any) -> dict[str, Any]:
     return {name: getattr(valuation, name) for name in names} | {"status": valuation.status.value}
 
 
-def _show(valuation: Any, lowest: int) -> None:
+def _show(valuation: Any, lowest: int, player: str) -> None:
     """Print how far to trust the valuation, and its worst rows."""
     values, errors = valuation.values, valuation.stderr
     say(
-        f"{shown(len(values))} rows valued by {valuation.method} in {shown(valuation.seconds, 3)} s",
+        f"{shown(len(values))} {player}s valued by {valuation.method} in {shown(valuation.seconds, 3)} s",
         style="bold",
     )
     if valuation.why:
         say(f"  {sentence(valuation.why)}")
     say(f"  {in_shell(valuation.status.value)}")
     if (harmful := int((values < 0).sum())) > 0:
-        say(f"  {shown(harmful)} rows have a value below zero.")
+        say(f"  {shown(harmful)} {player}s have a value below zero.")
     say()
     worst = valuation.lowest(lowest)
     print_table(
-        ("row", "value", "standard error"),
+        (player, "value", "standard error"),
         [
             (str(valuation.ids[i]), float(values[i]), None if errors is None else float(errors[i]))
             for i in worst
         ],
-        title=f"The {shown(len(worst))} rows of lowest value",
+        title=f"The {shown(len(worst))} {player}s of lowest value",
     )
 
 

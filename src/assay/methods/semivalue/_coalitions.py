@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 
-from ..._game import Game, drawn
+from ..._game import Game, drawn, incremental
 from ..._seeded import SeededCoalitions
 from ..._types import Coalitions, Floats, Worths
 from ..._valuation import Valuation
@@ -18,6 +18,7 @@ from ._spread import Range, variance
 from ._weights import banzhaf, readings
 
 BATCH = 64
+QUICK_CELLS = 1 << 22  # cells of a batch where the model need not be refitted
 
 
 def coin_law(n: int, p: float) -> Floats:
@@ -71,11 +72,12 @@ def _reuse(
     sums = Sums(log_mass, log_law, lines)
     ends = game(np.array([[False], [True]]).repeat(game.n, axis=1))  # what none and all are worth
     sums.see(ends)
+    usual = int(np.clip(QUICK_CELLS // game.n, BATCH, 16 * BATCH)) if incremental(game) else BATCH
     count = 2 * lines  # the first estimate costs little: nobody has said yet what there is room for
     while True:
         batch = ask(count)
         room = yield sums.absorb(np.asarray(batch), game(drawn(game, batch)))
-        count = BATCH if room is None else lines * int(np.clip(room // lines, 1, BATCH // lines))
+        count = usual if room is None else lines * int(np.clip(room // lines, 1, usual // lines))
 
 
 class Sums:
@@ -108,9 +110,18 @@ class Sums:
 
     def absorb(self, members: Coalitions, worths: Worths) -> Valuation:
         """Add coalitions and their worths; return the estimate now."""
+        width, lines = self._span.see(worths), self._lines
+        for start in range(0, len(worths), BATCH):
+            self._add(members[start : start + BATCH], worths[start : start + BATCH])
+        mean = self._sums[0] / self._done
+        spread = np.maximum(self._sums[1] - self._done * mean**2, 0)
+        stderr = np.sqrt(variance(spread, self._done, width**2 / 4 * self._scale / lines) / self._done)
+        values = mean + self._whole / len(mean) if self._shares_out else mean
+        return Valuation(values, stderr, evals=self._evals, draws=self._done, next_evals=lines)
+
+    def _add(self, members: Coalitions, worths: Worths) -> None:
         from ._kernels import add_coalitions  # numba is loaded by whoever computes
 
-        width, lines = self._span.see(worths), self._lines
         # any centre is unbiased, as readings have the mean 0, if these worths did not move it
         around = worths - self._centre
         sizes = np.array([np.count_nonzero(line) for line in members])  # much quicker than over an axis
@@ -118,11 +129,6 @@ class Sums:
         if self._shares_out:  # what a draw gives to all rows alike is noise: their sum is known
             alike = out + (into - out) * sizes / members.shape[1]
             into, out = into - alike, out - alike
-        add_coalitions(members.view(np.uint8), into, out, self._sums, lines)
-        self._evals, self._done = self._evals + len(worths), self._done + len(worths) // lines
+        add_coalitions(members.view(np.uint8), into, out, self._sums, self._lines)
+        self._evals, self._done = self._evals + len(worths), self._done + len(worths) // self._lines
         self._centre += (worths.mean() - self._centre) * len(worths) / self._evals
-        mean = self._sums[0] / self._done
-        spread = np.maximum(self._sums[1] - self._done * mean**2, 0)
-        stderr = np.sqrt(variance(spread, self._done, width**2 / 4 * self._scale / lines) / self._done)
-        values = mean + self._whole / len(mean) if self._shares_out else mean
-        return Valuation(values, stderr, evals=self._evals, draws=self._done, next_evals=lines)
