@@ -43,10 +43,10 @@ def test_owners_share_the_whole_among_them(call, owned_csv):
     assert "2 groups valued by Shapley" in plain
 
 
-@pytest.mark.parametrize("roles", [("--group", "owner"), ("--part", "part"), ()])
-def test_owners_need_a_column_and_judges(call, owned_csv, roles):
+@pytest.mark.parametrize("roles", [("--group", "town"), ()])
+def test_owners_need_a_column_and_judges(call, people_csv, roles):
     """Without either it is refused, in the words of the command line."""
-    answer = call("value", owned_csv, *ROLES, *roles, "--by-group")
+    answer = call("value", people_csv, *ROLES, *roles, "--by-group")
     assert answer.code == 2
     assert "--by-group needs --group, and --part" in answer.err
 

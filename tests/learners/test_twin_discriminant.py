@@ -8,7 +8,7 @@ from refits import KINDS, check_begin, check_refits, odd_problem, own_score, twi
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.linear_model import Ridge
 
-from assay import Data, Problem
+from assay import Data, ModelGame, Problem
 from assay._learners._discriminant import Discriminant
 from assay._learners._drive import ask, grow
 from assay._learners._question import Question
@@ -132,3 +132,12 @@ def test_the_inverse_does_not_drift():
 def test_what_is_declined(model):
     """Other classes, subclasses, solvers, and what scikit-learn refuses for all rows."""
     assert Discriminant.twin_of(model, Question(odd_problem("two", None))) is None
+
+
+def test_priors_of_four_classes_are_refitted():
+    """The twin declines them, and worths are those of refits."""
+    rng = np.random.default_rng(0)
+    rows = Data(rng.normal(size=(30, 2)), np.arange(30) % 4)
+    problem = Problem(rows, rows, LDA(priors=np.full(4, 0.25)))
+    assert not ModelGame(problem).incremental
+    assert ModelGame(Problem(rows, rows, LDA())).incremental

@@ -20,6 +20,8 @@ from ._probabilities import softmax, sure_of
 from ._question import Question
 from ._scatter import NO_RANK, ROUNDED, SEEN, SIZE, SOLVED, Scatter, begin, learn, solve
 
+MOST_PRIORS = 3  # classes; with priors of more, prefixes that lack some have no place in the arrays
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,7 @@ class Discriminant(Learner):
     A coalition of as many classes as rows is refused, so is one of too few classes for `n_components`, and,
     with priors, one of fewer classes than priors. One whose classes vary in nothing makes scikit-learn raise
     an `IndexError`; it is worth its commonest class here. Declined: other solvers, shrinkage, priors that are
-    0 or do not sum to 1, and a `tol` below 1e-6, where rounding decides.
+    0 or do not sum to 1, priors of more than three classes, and a `tol` below 1e-6, where rounding decides.
 
     Parameters
     ----------
@@ -63,6 +65,8 @@ class Discriminant(Learner):
             return None
         priors = None if model.priors is None else np.asarray(model.priors, dtype=float)
         if priors is not None and (priors.ndim != 1 or (priors <= 0).any() or abs(priors.sum() - 1) > 1e-12):
+            return None
+        if priors is not None and question.width > MOST_PRIORS:
             return None
         twin = cls(question, float(model.tol), priors, int(model.n_components or 0))
         whole = np.bincount(question.y, minlength=question.width)[None]
