@@ -54,15 +54,22 @@ def main() -> None:
     def kill() -> None:
         while len(os.listdir(SEEN)) < 2:
             time.sleep(0.01)
+        on_the_way.append(not ended.is_set())
         cluster.remove_node(second, allow_graceful=False)
 
+    ended, on_the_way = threading.Event(), []
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     with assay.ray_backend():
         got = assay.value(problem, "Banzhaf", stop=stop, progress=False)
+    ended.set()
     killer.join(timeout=30)
-    alive = sum(node["Alive"] for node in ray.nodes())
-    print("nodes that worked", len(os.listdir(SEEN)), "of which alive", alive)
+    until = time.monotonic() + 60  # the head hears of a death by heartbeats that stay away
+    while (alive := sum(node["Alive"] for node in ray.nodes())) > 1 and time.monotonic() < until:
+        time.sleep(0.1)
+    print(
+        "nodes that worked", len(os.listdir(SEEN)), "of which alive", alive, "killed on the way", on_the_way
+    )
     print("same bits", got.values.tobytes() == alone.values.tobytes(), got.evals == alone.evals)
     try:
         with assay.ray_backend():

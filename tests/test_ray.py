@@ -21,7 +21,7 @@ def test_a_killed_node_costs_no_bit(tmp_path):
     done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=240)
     said = [line for line in done.stdout.splitlines() if line.startswith(("nodes", "same", "error"))]
     assert said == [
-        "nodes that worked 2 of which alive 1",
+        "nodes that worked 2 of which alive 1 killed on the way [True]",
         "same bits True True",
         "error ValueError not me",
     ], done.stderr

@@ -92,10 +92,10 @@ def plan(
     >>> import numpy as np
     >>> from assay import Data, Problem, Shapley, Stop, TableGame
     >>> game = TableGame(np.random.default_rng(0).normal(size=2**10))
-    >>> forecast = plan(Problem(Data(np.zeros((10, 1))), game=game), Shapley(design="permutations"),
-    ...                 stop=Stop(stderr=0.01), seconds=0.2)
-    >>> forecast.stderr <= 0.01
-    True
+    >>> problem = Problem(Data(np.zeros((10, 1))), game=game)
+    >>> forecast = plan(problem, Shapley(design="permutations"), stop=Stop(evals=50_000), seconds=0.2)
+    >>> 0 < forecast.stderr < 1, 49_000 < forecast.evals <= 50_000
+    (True, True)
     """
     if not seconds > 0:
         raise AssayError(f"plan.seconds is {seconds!r}; it needs to be above 0.")
