@@ -34,7 +34,8 @@ def folds(problem: Problem, seed: int) -> list[Fold]:
         If there are too few rows, groups or rows of a class to part.
     """
     train = problem.train
-    labels = None if train.y is None or problem.target_kind == "number" else train.y
+    stratified = train.y is not None and train.y.ndim == 1 and problem.target_kind == "class"
+    labels = train.y if stratified else None
     units = len(train) if train.groups is None else len(np.unique(train.groups))
     if labels is not None:
         units = min(units, int(np.unique(labels, return_counts=True)[1].max()))

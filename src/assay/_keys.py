@@ -10,6 +10,7 @@ from typing import Any
 import joblib
 import numpy as np
 import sklearn
+from scipy.sparse import issparse
 from sklearn.base import clone
 
 from ._errors import AssayError
@@ -77,7 +78,8 @@ def game_key(problem: Problem, seed: int = 0, *, refit: bool = False) -> bytes:
 
 def _data(data: Data) -> bytes:
     digest = blake2b(digest_size=32)
-    for array in (data.X, data.y):
+    features = (data.X.data, data.X.indices, data.X.indptr) if issparse(data.X) else (data.X,)
+    for array in (*features, data.y):
         given = np.empty(0) if array is None else array
         digest.update(f"{given.dtype.str}{given.shape}".encode() + np.ascontiguousarray(given).tobytes())
     return digest.digest()

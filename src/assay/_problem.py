@@ -7,12 +7,15 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
 from sklearn.base import is_regressor
 
 from ._errors import AssayError
 from ._game import Game
 from ._scoring import NUMBER_SCORES, Judge, as_function, check_name
 from ._types import Floats, Labels, Positions, Score
+
+MOST_DENSE = 2**32  # bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,9 +25,11 @@ class Data:
     Parameters
     ----------
     X : array-like of shape (n, d)
-        Features; finite numbers (lists and frames of numbers are converted).
+        Features; finite numbers (lists and frames of numbers are converted). float32 and sparse matrices stay
+        as they are (sparse ones as CSR), everything else becomes float64.
     y : array-like of shape (n,), optional
-        Labels: text, whole numbers or booleans for classes, else numbers; none missing.
+        Labels: text, whole numbers or booleans for classes, else numbers; none missing. Shape (n, labels) for
+        several labels a row, as columns of booleans or numbers, where the method takes them.
     ids : array-like of shape (n,), optional
         The keys of the rows, all different; 0..n-1 if not given.
     groups : array-like of shape (n,), optional
@@ -52,14 +57,32 @@ class Data:
         for name in ("y", "ids", "groups"):
             given = getattr(self, name)
             if given is not None:
-                object.__setattr__(self, name, _column(name, given, len(X)))
+                object.__setattr__(self, name, _column(name, given, X.shape[0]))
         if self.ids is None:
-            object.__setattr__(self, "ids", _locked(np.arange(len(X))))
+            object.__setattr__(self, "ids", _locked(np.arange(X.shape[0])))
         else:
             _check_ids(self.ids)
 
     def __len__(self) -> int:
-        return len(self.X)
+        return self.X.shape[0]
+
+    @property
+    def dense(self) -> Floats:
+        """Features as one array of float64, (n, d), contiguous; `X` itself where it is that already.
+
+        Raises
+        ------
+        AssayError
+            If X is sparse and would take more than 4 GiB.
+        """
+        if not issparse(self.X):
+            return np.ascontiguousarray(self.X, dtype=float)
+        if 8 * self.X.shape[0] * self.X.shape[1] > MOST_DENSE:
+            raise AssayError(
+                f"Data.X is sparse, of shape {self.X.shape}, and what is asked for needs it dense, in more "
+                "than 4 GiB; reduce its columns first, for example with sklearn's TruncatedSVD."
+            )
+        return self.X.toarray().astype(float, copy=False)
 
     def take(self, rows: Positions) -> Data:
         """The rows at these positions, in this order."""
@@ -201,9 +224,12 @@ def _locked(array: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-def _features(given: Any) -> Floats:
+def _features(given: Any) -> Any:
+    if issparse(given):
+        return _sparse(given)
     try:
-        X = np.ascontiguousarray(np.asarray(given), dtype=float)
+        X = np.asarray(given)
+        X = np.ascontiguousarray(X, dtype=np.float32 if X.dtype == np.float32 else float)
     except (TypeError, ValueError) as error:
         raise AssayError(
             f"Data.X does not hold numbers only ({error}); encode it, or use assay.Problem.from_table."
@@ -221,17 +247,35 @@ def _features(given: Any) -> Floats:
     return _locked(X)
 
 
+def _sparse(given: Any) -> Any:
+    """A copy as CSR, of sorted columns without duplicates, so that equal rows are equal arrays."""
+    if given.dtype.kind not in "biuf":
+        raise AssayError(f"Data.X is sparse, of type {given.dtype}; it needs numbers.")
+    X: Any = csr_array(given, dtype=np.float32 if given.dtype == np.float32 else float, copy=True)
+    X.sum_duplicates()
+    X.eliminate_zeros()
+    if not np.isfinite(X.data).all():
+        row = int(np.searchsorted(X.indptr, np.argmin(np.isfinite(X.data)), side="right")) - 1
+        raise AssayError(f"Data.X has a missing or infinite value, the first at position {row}; fill it in.")
+    if not (X.shape[0] and X.shape[1]):
+        raise AssayError(f"Data.X has shape {X.shape}; it needs at least one row and one column.")
+    for part in (X.data, X.indices, X.indptr):
+        part.flags.writeable = False
+    return X
+
+
 def _column(name: str, given: Any, n: int) -> NDArray[Any]:
     try:
         column = np.asarray(given)
     except ValueError as error:
         raise AssayError(f"Data.{name} is not one column of values ({error}).") from error
-    if column.shape != (n,):
+    several = name == "y" and column.ndim == 2 and column.shape[1] > 1 and column.dtype.kind in "biuf"
+    if column.shape[:1] != (n,) or (column.ndim != 1 and not several):
         raise AssayError(f"Data.{name} has shape {column.shape}; X has {n} rows, so it needs ({n},).")
     if column.dtype == object or column.dtype.kind == "T":
         column = _typed(name, column.tolist())
     if column.dtype.kind in "fc" and not np.isfinite(column).all():
-        where = int(np.argmin(np.isfinite(column)))
+        where = int(np.argmin(np.isfinite(column.reshape(n, -1)).all(axis=1)))
         raise AssayError(f"Data.{name} is missing or infinite at position {where}; drop or fill such rows.")
     if column.dtype.kind not in "biufU":
         raise AssayError(f"Data.{name} has type {column.dtype}; it needs text, numbers or booleans.")
@@ -271,6 +315,11 @@ def _check_twins(train: Data, valid: Data) -> None:
         )
     if train.y is None or valid.y is None:
         return
+    if train.y.shape[1:] != valid.y.shape[1:]:
+        raise AssayError(
+            f"The labels of train have shape {train.y.shape} and those of valid {valid.y.shape}; "
+            "give both the same columns."
+        )
     if (train.y.dtype.kind == "U") != (valid.y.dtype.kind == "U"):
         raise AssayError(
             f"The labels of train are {train.y.dtype} and those of valid {valid.y.dtype}; use one type."

@@ -58,6 +58,7 @@ class Valuer(BaseEstimator, ABC):
 
     needs: ClassVar[Needs] = Needs.NOTHING
     axioms: ClassVar[Axioms] = Axioms.NONE
+    multilabel: ClassVar[bool] = False  # takes several labels a row: y of shape (n, labels)
 
     @abstractmethod
     def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
@@ -217,6 +218,11 @@ def check_needs(problem: Problem, method: Valuer) -> bool:
         raise AssayError(
             f"{type(method).__name__} judges refits of a model its own way, and this problem brings a game; "
             "pass assay.Problem(train, valid, model) instead."
+        )
+    if p.train.y is not None and p.train.y.ndim > 1 and needs and not method.multilabel:
+        raise AssayError(
+            f"{type(method).__name__} takes one label a row, and Data.y has shape {p.train.y.shape}; value "
+            "one column at a time, or choose a method of the k-nearest-neighbour family."
         )
     refits = Needs.REFITS in needs or (Needs.GAME in needs and p.game is None)
     judged = Needs.VALID in needs or refits

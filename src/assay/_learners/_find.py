@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import sklearn
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from .._problem import Problem
 from ._centroid import Centroid
@@ -26,8 +27,8 @@ SCIKIT_LEARN = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 
 
 def find(problem: Problem) -> Learner | None:
-    """The twin of `problem.model`, or None where it has none."""
-    if SCIKIT_LEARN < OLDEST:
+    """The twin of `problem.model`, or None where it has none, or the rows are sparse."""
+    if SCIKIT_LEARN < OLDEST or issparse(problem.train.X):
         return None
     question = Question(problem)
     for kind in TWINS:

@@ -33,13 +33,13 @@ class Question:
     @cached_property
     def X(self) -> Floats:
         """Features of the training rows, (n, d), contiguous."""
-        return np.ascontiguousarray(self.problem.train.X)
+        return self.problem.train.dense
 
     @cached_property
     def V(self) -> Floats:
         """Features of the validation rows, (m, d), contiguous."""
         assert self.problem.valid is not None
-        return np.ascontiguousarray(self.problem.valid.X)
+        return self.problem.valid.dense
 
     @cached_property
     def classes(self) -> NDArray[np.generic] | None:

@@ -61,7 +61,7 @@ class RobustVolume(Valuer):
 
     def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
         """Yield an estimate after every batch of pairs of orders; the batch depends on n alone."""
-        game = VolumeGame(_standardised(problem.train.X), omega=self.omega)
+        game = VolumeGame(_standardised(problem.train.dense), omega=self.omega)
         n, cost = game.n, 2 * problem.n
         if game.rank == 0:
             yield Valuation(np.zeros(n), status=Status.exact)

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..._errors import AssayError
-from ..._parallel import each
 from ..._problem import Problem
-from ..._types import Floats, Labels
-from ..._valuation import Status, Valuation
+from ..._types import Floats
+from ..._valuation import Valuation
 from ..._valuer import Needs, Valuer
-
-PAIRS = 2**21  # distances held at a time by one thread
-MOST_ROWS = 64
+from ._labels import Labels, check_k
+from ._ranking import Ranking, Rule, judged
+from ._space import Metric, Space, check_metric
 
 
 @final
@@ -27,13 +26,16 @@ class KNNShapley(Valuer):
     The worth of a coalition of s rows, as a mean over the validation rows: for classes, the hits among its
     min(k, s) nearest rows divided by k; for numbers, minus the squared difference between the label and the
     sum of its min(k, s) nearest labels divided by k. The empty coalition is worth 0 hits, or minus the
-    squared label. Neighbours at the same distance come in row order. Memory is O(n d) and one block of
-    distances, never n x m, unless `per_valid` is asked for.
+    squared label. Where rows have several labels, worths are means over them. Neighbours at the same distance
+    come in row order. Memory is O(n d) and one block of distances, never n x m, unless `per_valid` is asked
+    for.
 
     Parameters
     ----------
     k : int
         Neighbours, at least 1; more than there are rows is fine.
+    metric : "euclidean" | "cosine" | "manhattan"
+        What near means. A row of zeros is at a right angle to every other.
     per_valid : bool
         Keep the (n, m) values to each validation row.
 
@@ -49,67 +51,61 @@ class KNNShapley(Valuer):
     """
 
     k: int = 5
+    metric: Metric = "euclidean"
     per_valid: bool = False
     needs: ClassVar[Needs] = Needs.LABELS | Needs.VALID
+    multilabel: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if isinstance(self.k, bool) or not isinstance(self.k, (int, np.integer)) or self.k < 1:
-            raise AssayError(f"KNNShapley.k is {self.k!r}; it needs to be a whole number of at least 1.")
+        check_k("KNNShapley", self.k)
+        check_metric("KNNShapley", self.metric)
 
     def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
         """Yield the exact values once."""
         del rng
         self.__post_init__()  # `set_params` does not come by there
-        task = _Task.of(problem, int(self.k))
-        rows = max(1, min(MOST_ROWS, PAIRS // problem.n))
-        starts = range(0, len(task.points), rows)
-        blocks = ((start, start + rows, self.per_valid) for start in starts)
-        total, kept = np.zeros(problem.n), []
-        for part in each(task.values, blocks, threads=True):  # in their order
-            total += part.sum(axis=1)
-            if self.per_valid:
-                kept.append(part)
-        per_valid = np.hstack(kept) if self.per_valid else None
-        yield Valuation(total / len(task.points), None, per_valid, status=Status.exact)
+        assert problem.valid is not None
+        space = Space.of(problem.train, problem.valid, self.metric)
+        yield judged(problem, space, ShapleyRule.of(problem, int(self.k)), self.per_valid)
 
 
+@final
 @dataclass(frozen=True)
-class _Task:
-    """Arrays as the compiled loops want them."""
+class ShapleyRule(Rule):
+    """The Shapley values of the k-NN utility, from a ranking.
 
-    columns: Floats  # (d, n)
-    points: Floats  # (m, d)
-    train_y: Labels  # (n,) codes of classes, or numbers
-    valid_y: Labels  # (m,)
+    Parameters
+    ----------
+    labels : Labels
+    k : int
+    inverse : array of shape (n + 1,)
+        1 / max(k, rank).
+    """
+
+    labels: Labels
     k: int
+    inverse: Floats
 
     @classmethod
-    def of(cls, problem: Problem, k: int) -> _Task:
-        valid = problem.valid
-        assert valid is not None
-        columns = np.ascontiguousarray(problem.train.X.T)
-        if problem.target_kind == "number":
-            return cls(columns, valid.X, problem.train.y.astype(float), valid.y.astype(float), k)
-        classes = problem.classes
-        assert classes is not None
-        train_y, valid_y = (np.searchsorted(classes, y) for y in (problem.train.y, valid.y))
-        return cls(columns, valid.X, train_y, valid_y, k)
+    def of(cls, problem: Problem, k: int) -> ShapleyRule:
+        """The rule for `problem`."""
+        return cls(Labels.of(problem), k, 1.0 / np.maximum(np.arange(problem.n + 1), k))
 
-    def values(self, start: int, stop: int, apart: bool) -> Floats:
-        """Values to the validation rows `start:stop`, (n, rows) if `apart`, else summed, (n, 1)."""
-        from ._kernel import add_class_values, add_number_values, distances, nearest_first
+    def hits(self, judge: int) -> NDArray[np.bool_]:
+        """Which rows have the judge's label."""
+        return self.labels.hits(judge)
 
-        points, n = self.points[start:stop], self.columns.shape[1]
-        distance = np.empty((len(points), n))
-        distances(self.columns, points, distance)
-        bits = distance.view(np.uint64)
-        room, order, before = np.empty((2, n), np.uint64), np.empty(n, np.int64), np.empty(n + 1)
-        out = np.zeros((len(points) if apart else 1, n))
-        for p, label in enumerate(self.valid_y[start:stop]):
-            nearest_first(distance[p], bits[p], room[0], room[1], order)
-            line = out[p if apart else 0]
-            if self.train_y.dtype.kind == "f":
-                add_number_values(order, self.train_y, label, self.k, before, line)
-            else:
-                add_class_values(order, self.train_y, label, self.k, line)
-        return out.T
+    def add(self, ranking: Ranking, out: Floats) -> None:
+        """Add the values to `out`, by the recurrence for this kind of labels."""
+        from ._shares import add_hit_shares, add_label_shares, add_number_shares
+
+        y, label = self.labels.train, self.labels.valid[ranking.judge]
+        if self.labels.numbers:
+            order, before = ranking.order(), np.empty(len(y) + 1)
+            for column, target in zip(y.reshape(len(y), -1).T, np.atleast_1d(label), strict=True):
+                scale = 1.0 / max(y[:1].size, 1)
+                add_number_shares(order, column, target, self.k, before, scale, out)
+        elif y.ndim > 1:
+            add_label_shares(ranking.order(), y, label, self.inverse, out)
+        else:
+            add_hit_shares(ranking.words, ranking.shift, self.inverse, out)
