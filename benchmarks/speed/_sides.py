@@ -38,11 +38,14 @@ class Run:
     seconds : float
         Time taken, imports and compiling excluded.
     values : array of shape (n,)
+    peak : int
+        The process's peak memory in bytes, where it was asked.
     """
 
     evals: int
     seconds: float
     values: NDArray[np.float64]
+    peak: int = 0
 
     @property
     def rate(self) -> float:
@@ -58,14 +61,17 @@ class Peers:
         np.savez(self._arrays, X=train.X, y=train.y, V=valid.X, t=valid.y)
 
     def run(self, peer: str, **settings: Any) -> Run:
-        """Run `peer` by its script in `benchmarks/peers`; `settings` are the script's."""
+        """Run `peer` by its script in `benchmarks/peers`; `settings` are the script's.
+
+        A peer's further scripts are `run_{peer}_{what}.py`, and asked for by `{peer}_{what}`.
+        """
         script = ROOT / "benchmarks" / "peers" / f"run_{peer}.py"
         command = [python_of(peer), script, self._arrays, json.dumps(settings)]
         told = subprocess.run(command, env=os.environ | ONE_THREAD, capture_output=True, text=True)
         if told.returncode:
             sys.exit(f"{peer} {settings} failed:\n{told.stderr[-2000:]}")
         line = json.loads(told.stdout.splitlines()[-1])
-        return Run(line["evals"], line["seconds"], np.array(line["values"]))
+        return Run(line["evals"], line["seconds"], np.array(line["values"]), line.get("peak", 0))
 
 
 @contextmanager
@@ -79,7 +85,7 @@ def peers(train: Data, valid: Data) -> Iterator[Peers]:
 
 def python_of(peer: str) -> str:
     """The interpreter of the peer's environment."""
-    path = ROOT / ".peers" / peer / "bin" / "python"
+    path = ROOT / ".peers" / peer.partition("_")[0] / "bin" / "python"
     if not path.exists():
         sys.exit(f"There is no environment of {peer}: make peers")
     return str(path)

@@ -18,7 +18,8 @@ from ..._types import Floats, Positions
 from ..._valuation import Status, Valuation
 from ._space import Space
 
-PAIRS = 2**23  # distances held at a time by one thread: 64 MB
+Block = Callable[[int, int], Floats]  # values to the judges start:stop, (n, judges), or (n, 1) summed
+PAIRS = 2**25  # distances held at a time by one thread: 256 MB
 MOST_JUDGES, FEWEST_JUDGES = 64, 16  # of a block: matrix products are slow for fewer
 
 
@@ -34,11 +35,14 @@ class Ranking:
         See `_sort`; the last bit is the row's hit.
     shift : int
         Low bits of a word that are not its key.
+    distances : array of shape (n,)
+        Of all rows, in their own order and up to rounding, as `Space` has them.
     """
 
     judge: int
     words: NDArray[np.uint64]
     shift: int
+    distances: Floats
 
     def order(self) -> Positions:
         """All rows, nearest first (n,)."""
@@ -47,6 +51,11 @@ class Ranking:
         out = np.empty(len(self.words), np.int64)
         rows_of(self.words, self.shift, out)
         return out
+
+    @property
+    def farthest(self) -> int:
+        """The last of the rows."""
+        return int(self.words[-1] & np.uint64((1 << self.shift) - 1)) >> 1
 
 
 class Rule(ABC):
@@ -66,19 +75,20 @@ def rankings(space: Space, rule: Rule, start: int, stop: int) -> Iterator[Rankin
     from ._sort import close_runs, sort_rows, sort_runs
 
     table, n = space.table(start, stop), space.n
-    words, spare, counts = np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty((2, 2048), np.int64)
+    words, spare = np.empty(n, np.uint64), np.empty(n, np.uint64)
     for judge, keys in enumerate(table, start):
-        shift, scale = sort_rows(
-            keys, space.offset, space.factor, space.whole, rule.hits(judge), words, spare, counts
+        hits = rule.hits(judge)
+        words, spare, shift, scale = sort_rows(
+            keys, space.offset, space.factor, space.whole, hits, words, spare
         )
         if not (space.whole and scale >= 1):
             error = space.tolerance[judge] * scale
             units = int(min(np.ceil(error) + 2 * (error > 0), 2**62))
             starts, stops = close_runs(words, shift, units)
             if len(starts):
-                close = Ranking(judge, _those(words, starts, stops), shift).order()
+                close = Ranking(judge, _those(words, starts, stops), shift, keys).order()
                 sort_runs(words, shift, starts, stops, space.exact(judge, close, keys))
-        yield Ranking(judge, words, shift)
+        yield Ranking(judge, words, shift, keys)
 
 
 def _those(words: NDArray[np.uint64], starts: Positions, stops: Positions) -> NDArray[np.uint64]:
@@ -103,21 +113,25 @@ class _Block:
         return out.T
 
 
-def _on_worker(read: Callable[[], _Block], start: int, stop: int) -> Floats:
+def _on_worker(read: Callable[[], Block], start: int, stop: int) -> Floats:
     return read()(start, stop)
 
 
 def judged(problem: Problem, space: Space, rule: Rule, per_valid: bool) -> Valuation:
-    """The mean over the judges of what their rankings say; blocks of judges are spread over the workers."""
-    judges = len(space.points)
-    rows = min(MOST_JUDGES, max(FEWEST_JUDGES, PAIRS // problem.n))
+    """The mean over the judges of what their rankings say."""
+    return in_blocks(_Block(space, rule, per_valid), problem.n, len(space.points), per_valid)
+
+
+def in_blocks(block: Block, n: int, judges: int, per_valid: bool) -> Valuation:
+    """The mean over the judges of what `block(start, stop)` adds up; blocks are spread over the workers."""
+    rows = min(MOST_JUDGES, max(FEWEST_JUDGES, PAIRS // n))
     blocks = ((start, min(start + rows, judges)) for start in range(0, judges, rows))
-    block: Any = _Block(space, rule, per_valid)
+    run: Any = block
     if abroad():
         shared = Shared.of(block)
-        block = partial(_on_worker, shared.read)
-    parts = each(block, blocks, threads=not abroad())
-    total, kept = np.zeros(problem.n), []
+        run = partial(_on_worker, shared.read)
+    parts = each(run, blocks, threads=not abroad())
+    total, kept = np.zeros(n), []
     for part in parts:  # in their order
         total += part.sum(axis=1)
         if per_valid:

@@ -14,12 +14,9 @@ def add_hit_shares(words, shift, inverse, out):
     `inverse` (n + 1,) holds 1 / max(k, rank). The value of a row is that of the next one out, plus the
     difference of their hits times `inverse` at its rank (Jia et al. 2019, Theorem 1).
     """
-    n, one = len(words), np.uint64(1)
-    rows = np.uint64((1 << shift) - 1)
-    hit = np.int64(words[n - 1] & one)
-    worth = hit * inverse[n]
-    out[np.int64((words[n - 1] & rows) >> one)] += worth
-    for rank in range(n - 1, 0, -1):
+    one, rows = np.uint64(1), np.uint64((1 << shift) - 1)
+    hit, worth = np.int64(0), 0.0
+    for rank in range(len(words), 0, -1):
         word = words[rank - 1]
         nearer = np.int64(word & one)
         worth += (nearer - hit) * inverse[rank]  # no branch: hits are hard to foresee

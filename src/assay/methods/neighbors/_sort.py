@@ -1,10 +1,10 @@
 """Compiled sorting of rows by their distance to one judge, ties in row order.
 
 A row is one 64-bit word: the leading bits of its key (a distance, on a linear scale from the smallest to the
-largest), then its number, then one bit of the caller's. Words are sorted by two counting passes over their
-leading 22 bits and one insertion pass over whole words. Keys come from matrix products, whose rounding could
-part equal rows or swap near ones: runs of rows closer than that rounding are found afterwards, and put in
-order by exact distances.
+largest), then its number, then one bit of the caller's. Words are parted by their leading bits so that a part
+fits the cache, each part is sorted by two counting passes over the next bits and one insertion pass over whole
+words. Keys come from matrix products, whose rounding could part equal rows or swap near ones: runs of rows
+closer than that rounding are found afterwards, and put in order by exact distances.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ import numpy as np
 
 from ._compiled import compiled
 
-DIGIT = 11  # bits sorted in one pass
-LAST = np.uint64((1 << DIGIT) - 1)
+DIGIT = 11  # bits of a counting pass where rows are few, and there is one part
+PARTED = 17  # bits of a number of rows that do not fit the cache
+PART = 8  # bits that part them, and that each pass then sorts by
 PRECISE = 52  # bits of a float
 FEW = 32  # rows that insertion sorts quickest
 PATIENCE = 8  # insertion moves a row, on average, before another way of sorting takes over
 
 
 @compiled
-def sort_rows(keys, offset, factor, whole, hits, words, spare, counts):
-    """Sort rows by `offset + factor * keys`, written over `keys`; the words end up in `words`.
+def sort_rows(keys, offset, factor, whole, hits, words, spare):
+    """Sort rows by `offset + factor * keys`, written over `keys`.
 
-    `hits` (n,) is the caller's bit; `words` and `spare` (n,) uint64 and `counts` (2, 2048) are room. Returns
-    how many low bits of a word are not its key, and the scale from distances to keys: at least 1, so that
-    none are lost, where distances are `whole` numbers and fit.
+    `hits` (n,) is the caller's bit; `words` and `spare` (n,) uint64 are room. Returns whichever of the two
+    holds the sorted words, the other, how many low bits of a word are not its key, and the scale from
+    distances to keys: at least 1, so that none are lost, where distances are `whole` numbers and fit.
     """
     n = len(keys)
     low, high = np.inf, -np.inf
@@ -41,31 +42,45 @@ def sort_rows(keys, offset, factor, whole, hits, words, spare, counts):
     scale = 2.0**bits * (1.0 - 2.0**-20) / max(high - low, 1e-290)
     if whole:
         scale = 2.0 ** np.floor(np.log2(scale))
-    top, row = np.uint64(shift + bits - 2 * DIGIT), np.uint64(shift)
-    counts[:] = 0
+    row = np.uint64(shift)
     for i in range(n):
         key = np.uint64((keys[i] - low) * scale)
         words[i] = key << row | np.uint64(i) << np.uint64(1) | np.uint64(hits[i])
-        counts[0, np.int64((words[i] >> top) & LAST)] += 1
-        counts[1, np.int64(words[i] >> (top + np.uint64(DIGIT)))] += 1
-    _scatter(words, top, counts[0], spare)
-    _scatter(spare, top + np.uint64(DIGIT), counts[1], words)
-    _insert(words)
-    return shift, scale
+    top = shift + bits
+    if n <= 1 << PARTED:
+        _sort_part(words, spare, top, DIGIT)
+        return words, spare, shift, scale
+    ends = _scatter(words, np.uint64(top - PART), PART, spare)
+    for c in range(len(ends)):
+        start, stop = ends[c - 1] if c else 0, ends[c]
+        _sort_part(spare[start:stop], words[start:stop], top - PART, PART)
+    return spare, words, shift, scale
 
 
 @compiled
-def _scatter(words, low, counts, out):
-    """One stable counting pass by the digit that starts at bit `low`."""
+def _sort_part(words, spare, top, digit):
+    """Sort words that differ below bit `top`: by its next digits, then by insertion."""
+    _scatter(words, np.uint64(top - 2 * digit), digit, spare)
+    _scatter(spare, np.uint64(top - digit), digit, words)
+    _insert(words)
+
+
+@compiled
+def _scatter(words, low, digit, out):
+    """One stable counting pass by the digit that starts at bit `low`; returns where each digit's words end."""
+    last, places = np.uint64((1 << digit) - 1), np.zeros(1 << digit, np.int64)
+    for i in range(len(words)):
+        places[np.int64((words[i] >> low) & last)] += 1
     total = 0
-    for c in range(len(counts)):
-        count = counts[c]
-        counts[c] = total
+    for c in range(len(places)):
+        count = places[c]
+        places[c] = total
         total += count
     for i in range(len(words)):
-        digit = np.int64((words[i] >> low) & LAST)
-        out[counts[digit]] = words[i]
-        counts[digit] += 1
+        place = np.int64((words[i] >> low) & last)
+        out[places[place]] = words[i]
+        places[place] += 1
+    return places
 
 
 @compiled
