@@ -37,6 +37,8 @@ from .methods import DataOOB as DataOOB
 from .methods import DeltaShapley as DeltaShapley
 from .methods import GroupTesting as GroupTesting
 from .methods import KernelShapley as KernelShapley
+from .methods import KNNBanzhaf as KNNBanzhaf
+from .methods import KNNLeaveOneOut as KNNLeaveOneOut
 from .methods import KNNShapley as KNNShapley
 from .methods import LeastCore as LeastCore
 from .methods import LeaveOneOut as LeaveOneOut
@@ -44,4 +46,6 @@ from .methods import OwenValue as OwenValue
 from .methods import Random as Random
 from .methods import RobustVolume as RobustVolume
 from .methods import Shapley as Shapley
+from .methods import SoftKNNShapley as SoftKNNShapley
+from .methods import ThresholdKNNShapley as ThresholdKNNShapley
 from .methods import WeightedBanzhaf as WeightedBanzhaf

@@ -60,6 +60,11 @@ class Valuer(BaseEstimator, ABC):
     axioms: ClassVar[Axioms] = Axioms.NONE
     multilabel: ClassVar[bool] = False  # takes several labels a row: y of shape (n, labels)
 
+    @property
+    def crossfits(self) -> bool:
+        """Whether rows may judge one another where nobody else does."""
+        return True
+
     @abstractmethod
     def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
         """Yield ever better valuations of `problem`; an exact method yields one, with `Status.exact`.
@@ -236,6 +241,11 @@ def check_needs(problem: Problem, method: Valuer) -> bool:
     if fixes:
         lacks, passed = (", ".join(words) for words in zip(*fixes, strict=True))
         raise AssayError(f"{type(method).__name__} needs {lacks}; pass assay.Problem({passed}).")
+    if judged and p.valid is None and not method.crossfits:
+        raise AssayError(
+            f"{type(method).__name__}, as set, needs rows that judge and are not valued themselves; pass "
+            "assay.Problem(valid=assay.Data(X_valid, y_valid))."
+        )
     return judged and p.valid is None
 
 

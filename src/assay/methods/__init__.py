@@ -11,7 +11,11 @@ from ._auto import choose as choose
 from .bagging.data_oob import DataOOB as DataOOB
 from .control.random import Random as Random
 from .coverage.robust_volume import RobustVolume as RobustVolume
+from .neighbors.knn_banzhaf import KNNBanzhaf as KNNBanzhaf
+from .neighbors.knn_leave_one_out import KNNLeaveOneOut as KNNLeaveOneOut
 from .neighbors.knn_shapley import KNNShapley as KNNShapley
+from .neighbors.soft_knn_shapley import SoftKNNShapley as SoftKNNShapley
+from .neighbors.threshold_knn_shapley import ThresholdKNNShapley as ThresholdKNNShapley
 from .semivalue.ame import AME as AME
 from .semivalue.banzhaf import Banzhaf as Banzhaf
 from .semivalue.beta import BetaShapley as BetaShapley
