@@ -40,6 +40,7 @@ from .methods import KernelShapley as KernelShapley
 from .methods import KNNBanzhaf as KNNBanzhaf
 from .methods import KNNLeaveOneOut as KNNLeaveOneOut
 from .methods import KNNShapley as KNNShapley
+from .methods import LAVA as LAVA
 from .methods import LeastCore as LeastCore
 from .methods import LeaveOneOut as LeaveOneOut
 from .methods import OwenValue as OwenValue

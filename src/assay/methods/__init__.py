@@ -28,6 +28,7 @@ from .semivalue.loo import LeaveOneOut as LeaveOneOut
 from .semivalue.owen_value import OwenValue as OwenValue
 from .semivalue.shapley import Shapley as Shapley
 from .semivalue.weighted_banzhaf import WeightedBanzhaf as WeightedBanzhaf
+from .transport.lava import LAVA as LAVA
 
 REGISTRY: dict[str, type[Valuer]] = {
     name: thing
