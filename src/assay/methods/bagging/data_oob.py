@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import math
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar, final
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import clone
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from scipy.sparse import issparse
 
 from ..._errors import AssayError
-from ..._keys import unset_seeds
-from ..._model_game import check_classes
-from ..._parallel import each, workers
 from ..._problem import Problem
-from ..._types import Floats, Labels, Positions
-from ..._valuation import Valuation
+from ..._valuation import Status, Valuation
 from ..._valuer import Needs, Valuer
+from ._book import Book
+from ._ensemble import Ensemble, knows_its_bags
+from ._labels import Target
+from ._refits import BATCH, Refits
+from ._trees import Trees
 
-BATCH = 16  # bags between two estimates
 SEEN = 5  # times out of bag that every row needs before there is a first estimate
-PRIOR = 4.0
 
 
 @final
@@ -40,7 +36,13 @@ class DataOOB(Valuer):
     Parameters
     ----------
     model : estimator, optional
-        What is fitted on a bag; a tree of a random forest if not given.
+        What is fitted on bags. If not given, trees of a random forest (square root of the features at each
+        node, no limit of depth) on features in at most 256 bins; trees of scikit-learn where X is sparse. An
+        ensemble of scikit-learn that draws bags (forests with `bootstrap=True`, `BaggingClassifier`,
+        `BaggingRegressor`) is taken whole: it is fitted once unless it was fitted before, on these rows in
+        this order, and all of its members are scored in one pass, whatever `Stop` says. Rows that were never
+        out of bag then get the mean of all rows and a standard error above that of one bag; `Valuation.why`
+        counts them. Any other estimator is fitted on bag after bag.
 
     Source: Kwon and Zou (2023), "Data-OOB: Out-of-bag Estimate as a Simple and Efficient Data Value".
 
@@ -55,74 +57,32 @@ class DataOOB(Valuer):
     model: Any = None
     needs: ClassVar[Needs] = Needs.LABELS
 
+    def __post_init__(self) -> None:
+        asked = [callable(getattr(self.model, verb, None)) for verb in ("fit", "predict")]
+        if self.model is not None and (isinstance(self.model, type) or not all(asked)):
+            raise AssayError(
+                f"DataOOB.model is {self.model!r}; pass an estimator with fit and predict, or None for trees."
+            )
+
     def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
         """Yield an estimate after every batch of bags, once each row was out of bag often enough."""
+        self.__post_init__()
         if problem.n < 2:
             raise AssayError("DataOOB needs at least 2 rows: a bag of the only row leaves none out.")
-        check_classes(problem)
-        bagging = _Bagging.of(self.model, problem)
-        count, total, squares = np.zeros((3, problem.n))
-        bags, share = 0, math.ceil(BATCH / workers())
+        X, target, book = problem.train.X, Target.of(problem, self.model), Book(problem.n)
+        if knows_its_bags(self.model):
+            for outcomes in Ensemble(self.model, X, target, rng).outcomes():
+                book.add(outcomes)
+            if not book.count.any():
+                raise AssayError(
+                    "DataOOB.model: no row was ever out of bag; take more members, or smaller bags."
+                )
+            yield book.valuation(problem.train.ids, Status.exact)
+            return
+        own = self.model is None and not issparse(X)
+        bags = (Trees(X, target) if own else Refits(self.model, X, target)).outcomes(rng)
         while True:
-            draws = [
-                (rng.integers(problem.n, size=problem.n), int(rng.integers(2**31))) for _ in range(BATCH)
-            ]
-            shares = ((draws[i : i + share],) for i in range(0, BATCH, share))
-            tried = np.vstack(list(each(bagging, shares)))
-            bags += len(draws)
-            for outcome in tried:
-                out = ~np.isnan(outcome)
-                count += out
-                total[out] += outcome[out]
-                squares[out] += outcome[out] ** 2
-            if count.min() < SEEN:
-                continue
-            values = total / count
-            spread = np.maximum(squares - total * values, 0)
-            overall = squares.sum() / count.sum() - (total.sum() / count.sum()) ** 2
-            variance = (spread + PRIOR * max(overall, 0)) / (count - 1 + PRIOR)
-            yield Valuation(values, np.sqrt(variance / count), evals=bags, draws=int(count.min()))
-
-
-@dataclass(frozen=True)
-class _Bagging:
-    """What a worker needs to fit bags."""
-
-    model: Any
-    X: NDArray[Any]
-    y: Labels
-    numbers: bool
-    seeds: list[str]
-
-    @classmethod
-    def of(cls, model: Any, problem: Problem) -> _Bagging:
-        numbers = problem.target_kind == "number"
-        y = problem.train.y.astype(float) if numbers else problem.train.y
-        if model is not None:
-            return cls(model, problem.train.X, y, numbers, unset_seeds(model))
-        tree = DecisionTreeRegressor if numbers else DecisionTreeClassifier
-        X = problem.train.X.astype(np.float32)  # as trees have it, converted once
-        return cls(tree(max_features="sqrt"), X, y, numbers, ["random_state"])
-
-    def __call__(self, draws: Sequence[tuple[Positions, int]]) -> Floats:
-        """Outcomes (bags, n); nan for the rows in the bag."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # fits on bags warn by the thousand
-            return np.array([self._out_of_bag(bag, seed) for bag, seed in draws])
-
-    def _out_of_bag(self, bag: Positions, seed: int) -> Floats:
-        outcome = np.full(len(self.y), np.nan)
-        out = np.ones(len(self.y), bool)
-        out[bag] = False
-        if not out.any():
-            return outcome
-        labels = self.y[bag]
-        if not self.numbers and (labels == labels[0]).all():  # most classifiers refuse one class
-            answers = np.full(out.sum(), labels[0])
-        else:
-            member: Any = clone(self.model)
-            if self.seeds:
-                member.set_params(**dict.fromkeys(self.seeds, seed))
-            answers = member.fit(self.X[bag], labels).predict(self.X[out])
-        outcome[out] = -((answers - self.y[out]) ** 2) if self.numbers else answers == self.y[out]
-        return outcome
+            for outcomes in islice(bags, BATCH):
+                book.add(outcomes)
+            if book.count.min() >= SEEN:
+                yield book.valuation(problem.train.ids)
