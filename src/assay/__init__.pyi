@@ -50,3 +50,4 @@ from .methods import Shapley as Shapley
 from .methods import SoftKNNShapley as SoftKNNShapley
 from .methods import ThresholdKNNShapley as ThresholdKNNShapley
 from .methods import WeightedBanzhaf as WeightedBanzhaf
+from .methods import WeightedKNNShapley as WeightedKNNShapley

@@ -16,6 +16,7 @@ from .neighbors.knn_leave_one_out import KNNLeaveOneOut as KNNLeaveOneOut
 from .neighbors.knn_shapley import KNNShapley as KNNShapley
 from .neighbors.soft_knn_shapley import SoftKNNShapley as SoftKNNShapley
 from .neighbors.threshold_knn_shapley import ThresholdKNNShapley as ThresholdKNNShapley
+from .neighbors.weighted_knn_shapley import WeightedKNNShapley as WeightedKNNShapley
 from .semivalue.ame import AME as AME
 from .semivalue.banzhaf import Banzhaf as Banzhaf
 from .semivalue.beta import BetaShapley as BetaShapley

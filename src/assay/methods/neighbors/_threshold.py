@@ -125,7 +125,7 @@ class Counts:
         return out.T
 
     def _of_hits(self, hit: NDArray[np.bool_], judge: int, column: int) -> Floats:
-        hits: float = np.count_nonzero(hit)
+        hits = float(np.count_nonzero(hit))
         misses = len(hit) - hits
         if self.given is not None:
             hits, misses = self.given[judge, column].tolist()
