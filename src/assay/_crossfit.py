@@ -107,4 +107,12 @@ def _together(n: int, parts: Sequence[Fold], estimates: Sequence[Valuation]) -> 
         draws=min((estimate.draws for estimate in sampling), default=0),
         next_evals=sum(estimate.next_evals for estimate in sampling),
         status=Status.running if sampling else Status.exact,
+        share=_share(parts, estimates),
     )
+
+
+def _share(parts: Sequence[Fold], estimates: Sequence[Valuation]) -> float | None:
+    """How much of all folds is done, where they can tell; a fold that has ended is done."""
+    shares = [1.0 if e.status is Status.exact else e.share for e in estimates]
+    known = [share for share in shares if share is not None]
+    return sum(known) / len(parts) if len(known) == len(shares) else None

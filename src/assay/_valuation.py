@@ -60,6 +60,8 @@ class Valuation:
         Why this method, where it was chosen automatically; else what the method has to say of itself.
     next_evals : int
         The least that the next estimate would cost; 0 where that is as much as this one did.
+    share : float, optional
+        How much of the whole work is behind this estimate, in 0..1, where the method can tell.
 
     Raises
     ------
@@ -85,6 +87,7 @@ class Valuation:
     method: str = ""
     why: str = ""
     next_evals: int = 0
+    share: float | None = None
 
     def __post_init__(self) -> None:
         values = np.asarray(self.values, float)

@@ -194,7 +194,7 @@ def value(
             now = replace(now, ids=ids, seconds=elapsed, status=status, method=label, why=why or now.why)
             last = now.evals
             room = None if stop.evals is None else stop.evals - now.evals
-            report(now.evals)
+            report(now)
             if on_estimate is not None:
                 on_estimate(now)
             if status is not Status.running:
@@ -308,10 +308,10 @@ def same_bits(n_jobs: int | None) -> Iterator[None]:
 
 
 @contextmanager
-def _bar(label: str, stop: Stop, shown: bool) -> Iterator[Callable[[int], None]]:
-    """A progress bar of evaluations on stderr, or none where nobody watches."""
+def _bar(label: str, stop: Stop, shown: bool) -> Iterator[Callable[[Valuation], None]]:
+    """A progress bar of evaluations, or of shares of the work, on stderr; none where nobody watches."""
     if not shown or not sys.stderr.isatty():
-        yield lambda evals: None
+        yield lambda now: None
         return
     from rich.console import Console
     from rich.progress import Progress, TimeElapsedColumn
@@ -319,4 +319,10 @@ def _bar(label: str, stop: Stop, shown: bool) -> Iterator[Callable[[int], None]]
     columns = (*Progress.get_default_columns(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=stop.evals)
-        yield lambda evals: bar.update(task, completed=evals)
+
+        def report(now: Valuation) -> None:
+            share = now.share
+            total, done = (stop.evals, now.evals) if share is None else (1.0, share)
+            bar.update(task, total=total, completed=done)
+
+        yield report
