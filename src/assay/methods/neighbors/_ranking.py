@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from ._space import Space
 
 Block = Callable[[int, int], Floats]  # values to the judges start:stop, (n, judges), or (n, 1) summed
 PAIRS = 2**25  # distances held at a time by one thread: 256 MB
+SECONDS = 0.5  # between two estimates
 MOST_JUDGES, FEWEST_JUDGES = 64, 16  # of a block: matrix products are slow for fewer
 
 
@@ -117,13 +119,16 @@ def _on_worker(read: Callable[[], Block], start: int, stop: int) -> Floats:
     return read()(start, stop)
 
 
-def judged(problem: Problem, space: Space, rule: Rule, per_valid: bool) -> Valuation:
-    """The mean over the judges of what their rankings say."""
+def judged(problem: Problem, space: Space, rule: Rule, per_valid: bool) -> Iterator[Valuation]:
+    """Yield the mean over the judges of what their rankings say; see `in_blocks`."""
     return in_blocks(_Block(space, rule, per_valid), problem.n, len(space.points), per_valid)
 
 
-def in_blocks(block: Block, n: int, judges: int, per_valid: bool) -> Valuation:
-    """The mean over the judges of what `block(start, stop)` adds up; blocks are spread over the workers."""
+def in_blocks(block: Block, n: int, judges: int, per_valid: bool) -> Iterator[Valuation]:
+    """Yield the mean over the judges of what `block(start, stop)` adds up; blocks are spread over workers.
+
+    Every `SECONDS` it yields the mean over the judges so far, as who watches or runs out of time needs it.
+    """
     rows = min(MOST_JUDGES, max(FEWEST_JUDGES, PAIRS // n))
     blocks = ((start, min(start + rows, judges)) for start in range(0, judges, rows))
     run: Any = block
@@ -131,9 +136,16 @@ def in_blocks(block: Block, n: int, judges: int, per_valid: bool) -> Valuation:
         shared = Shared.of(block)
         run = partial(_on_worker, shared.read)
     parts = each(run, blocks, threads=not abroad())
-    total, kept = np.zeros(n), []
-    for part in parts:  # in their order
+    total, kept, last = np.zeros(n), [], time.monotonic()
+    for number, part in enumerate(parts, 1):  # in their order
         total += part.sum(axis=1)
         if per_valid:
             kept.append(part)
-    return Valuation(total / judges, None, np.hstack(kept) if per_valid else None, status=Status.exact)
+        done = min(number * rows, judges)
+        if done < judges and time.monotonic() - last > SECONDS:
+            last, why = (
+                time.monotonic(),
+                f"Only the first {done:,} of {judges:,} validation rows have judged.",
+            )
+            yield Valuation(total / done, why=why, share=done / judges)
+    yield Valuation(total / judges, None, np.hstack(kept) if per_valid else None, status=Status.exact)

@@ -67,7 +67,7 @@ class KNNBanzhaf(Valuer):
         k, n = int(self.k), problem.n
         room, pair = _fewer(k, n + 1, skip=1), _fewer(k - 1, n + 1, skip=2) / 2
         rule = SemivalueRule.of(problem, Chances.over_k(k, room, pair))
-        yield judged(problem, space, rule, self.per_valid)
+        yield from judged(problem, space, rule, self.per_valid)
 
 
 def _fewer(k: int, length: int, skip: int) -> Floats:

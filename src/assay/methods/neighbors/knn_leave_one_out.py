@@ -63,4 +63,4 @@ class KNNLeaveOneOut(Valuer):
         space = Space.of(problem.train, problem.valid, self.metric)
         near = (np.arange(problem.n + 1) <= self.k).astype(float)  # all others are in
         rule = SemivalueRule.of(problem, Chances.over_k(int(self.k), near, near))
-        yield judged(problem, space, rule, self.per_valid)
+        yield from judged(problem, space, rule, self.per_valid)

@@ -66,7 +66,7 @@ class KNNShapley(Valuer):
         self.__post_init__()  # `set_params` does not come by there
         assert problem.valid is not None
         space = Space.of(problem.train, problem.valid, self.metric)
-        yield judged(problem, space, ShapleyRule.of(problem, int(self.k)), self.per_valid)
+        yield from judged(problem, space, ShapleyRule.of(problem, int(self.k)), self.per_valid)
 
 
 @final

@@ -102,7 +102,7 @@ class ThresholdKNNShapley(Valuer):
         classes = problem.classes
         guess = 0.0 if classes is None else 1.0 / len(classes)
         block = Counts(Within(space, threshold), labels, guess, counts, self.per_valid)
-        yield in_blocks(block, problem.n, len(space.points), self.per_valid)
+        yield from in_blocks(block, problem.n, len(space.points), self.per_valid)
 
     def _private_counts(self, within: Within, labels: Labels, rng: np.random.Generator) -> Any:
         from ._gaussian import noise_multiplier

@@ -111,7 +111,7 @@ class WeightedKNNShapley(Valuer):
             )
         space = Space.of(problem.train, problem.valid, self.metric)
         weigh: Any = self.weights if callable(self.weights) else WEIGHTS[self.weights]
-        yield judged(problem, space, VoteRule(space, labels, k, weigh, self.bits), self.per_valid)
+        yield from judged(problem, space, VoteRule(space, labels, k, weigh, self.bits), self.per_valid)
 
 
 @final
