@@ -33,6 +33,7 @@ from .methods import REGISTRY as REGISTRY
 from .methods import Banzhaf as Banzhaf
 from .methods import BetaShapley as BetaShapley
 from .methods import ClassWiseShapley as ClassWiseShapley
+from .methods import ComplexityGap as ComplexityGap
 from .methods import DataOOB as DataOOB
 from .methods import DeltaShapley as DeltaShapley
 from .methods import GroupTesting as GroupTesting

@@ -10,6 +10,7 @@ from .._valuer import Valuer
 from ._auto import choose as choose
 from .bagging.data_oob import DataOOB as DataOOB
 from .control.random import Random as Random
+from .coverage.complexity_gap import ComplexityGap as ComplexityGap
 from .coverage.robust_volume import RobustVolume as RobustVolume
 from .neighbors.knn_banzhaf import KNNBanzhaf as KNNBanzhaf
 from .neighbors.knn_leave_one_out import KNNLeaveOneOut as KNNLeaveOneOut

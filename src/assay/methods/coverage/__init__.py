@@ -1,1 +1,1 @@
-"""Methods that ask how much of the space of features the rows cover; they need no labels."""
+"""Methods that ask how the rows fill the space of their features; no model and no validation rows."""
