@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from joblib import parallel_config
+from scipy.sparse import csr_array
 from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score
 
@@ -136,6 +137,13 @@ def test_lengths_and_rotations_do_not_matter():
     rotation = np.linalg.qr(rng.normal(size=(5, 5)))[0]
     stretched = X * rng.uniform(0.1, 10, size=(30, 1)) @ rotation
     np.testing.assert_allclose(run(stretched, y).values, run(X, y).values, rtol=1e-8)
+
+
+def test_sparse_features():
+    """Sparse features of float32 give the bits of the same numbers dense, in float64."""
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:60].astype(np.float32) / 3, y[:60]
+    assert run(csr_array(X), y).values.tobytes() == run(X.astype(float), y).values.tobytes()
 
 
 def test_wrong_labels_rank_lowest():

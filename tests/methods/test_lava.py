@@ -8,6 +8,7 @@ import numpy as np
 import ot
 import pytest
 from joblib import parallel_config
+from scipy.sparse import csr_array
 from scipy.special import logsumexp
 
 from assay import LAVA, AssayError, Data, Problem, value
@@ -272,6 +273,16 @@ def test_where_the_origin_is_does_not_matter():
         Data(np.c_[problem.valid.X + far, np.full(40, 9e4)], problem.valid.y),
     )
     np.testing.assert_allclose(run(moved), run(problem), atol=1e-6)
+
+
+def test_sparse_and_short_features():
+    """Sparse features give the bits of dense ones, and those of float32 what they hold."""
+    problem, _ = clouds()
+    short = [(part.X.astype(np.float32), part.y) for part in (problem.train, problem.valid)]
+    wide, narrow, sparse = (
+        run(Problem(*(Data(kind(X), y) for X, y in short))) for kind in (np.float64, np.asarray, csr_array)
+    )
+    assert wide.tobytes() == narrow.tobytes() == sparse.tobytes()
 
 
 def test_copies_are_worth_the_same():

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 
 from ..._errors import AssayError
 from ..._problem import Problem
@@ -18,7 +17,6 @@ from ..._valuation import Status, Valuation
 from ..._valuer import Needs, Valuer
 
 PRIOR = 4.0  # imagined draws behind each variance, whose weight vanishes as the draws grow
-MOST_DENSE = 2**28  # features that are made dense, at 8 bytes
 
 
 @final
@@ -107,7 +105,7 @@ class _Task:
 
     @classmethod
     def of(cls, problem: Problem, ridge: float) -> _Task:
-        X = _dense(problem.train.X)
+        X = problem.train.dense
         length = np.sqrt((X**2).sum(axis=1))
         if not length.all():
             raise AssayError(
@@ -156,14 +154,3 @@ def _kernel(left: Floats, right: Floats, ridge: float | None) -> Floats:
 
 def _number(given: Any) -> bool:
     return isinstance(given, (int, float, np.number)) and not isinstance(given, bool) and math.isfinite(given)
-
-
-def _dense(X: Any) -> Floats:
-    if not issparse(X):
-        return np.asarray(X, float)
-    if math.prod(X.shape) > MOST_DENSE:
-        raise AssayError(
-            "ComplexityGap takes dense features, and these would need "
-            f"{8 * math.prod(X.shape) / 1e9:.0f} GB; project them to fewer columns first."
-        )
-    return X.toarray().astype(float)

@@ -9,18 +9,15 @@ from importlib.util import find_spec
 from typing import Any, ClassVar, Literal, final
 
 import numpy as np
-from scipy.sparse import issparse
 
 from ..._errors import AssayError
-from ..._problem import Data, Problem
-from ..._types import Floats
+from ..._problem import Problem
 from ..._valuation import Status, Valuation
 from ..._valuer import Needs, Valuer
 from ._class_distances import class_distances, width
 from ._sinkhorn import Costs, solve
 
 DISTANCES = ("sinkhorn", "exact")
-MOST_DENSE = 2**28  # features that are made dense, at 8 bytes
 
 
 @final
@@ -103,7 +100,7 @@ class LAVA(Valuer):
         """The ground costs, and the width of the box around all rows and labels."""
         valid, weight = problem.valid, float(self.label_weight)
         assert valid is not None
-        X, Z = _dense(problem.train, "train"), _dense(valid, "valid")
+        X, Z = problem.train.dense, valid.dense
         middle = Z.mean(axis=0)  # costs do not depend on where the origin is, rounding does
         X, Z = X - middle, Z - middle
         if problem.target_kind == "number":
@@ -127,14 +124,3 @@ def _number(given: Any) -> bool:
 
 def _share(given: Any) -> bool:
     return _number(given) and 0 < given <= 1
-
-
-def _dense(part: Data, name: str) -> Floats:
-    if issparse(part.X):
-        if math.prod(part.X.shape) > MOST_DENSE:
-            raise AssayError(
-                f"LAVA takes dense features, and those of {name} would need "
-                f"{8 * math.prod(part.X.shape) / 1e9:.0f} GB; project them to fewer columns first."
-            )
-        return part.X.toarray().astype(float)
-    return np.asarray(part.X, float)
