@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
@@ -65,6 +66,29 @@ def test_a_flat_model_is_refitted_as_by_hand(text, score):
                 wide = np.maximum(fitted.predict_proba(p.valid.X), 1e-6)
                 by_hand = -log_loss(p.valid.y, wide / wide.sum(axis=1, keepdims=True))
                 assert line[size] == pytest.approx(by_hand, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", [np.float32, float])
+@pytest.mark.parametrize("score", ["accuracy", "neg_log_loss"])
+def test_a_sparse_table_is_refitted_as_such(kind, score):
+    """Rows of a CSR matrix are worth what a fit by hand on them is worth, and what dense rows are."""
+    rng = np.random.default_rng(0)
+    X = (rng.integers(-4, 5, (50, 6)) / 4 * (rng.random((50, 6)) < 0.5)).astype(kind)
+    y = (X[:, 0] + X[:, 1] > 0).astype(int)
+    model = LogisticRegression(tol=1e-10, max_iter=1000)
+    dense, thin = (
+        Problem(Data(make(X[:30]), y[:30]), Data(make(X[30:]), y[30:]), model, score)
+        for make in (np.asarray, csr_array)
+    )
+    worths, asked = ModelGame(thin)(some(30)), get_scorer(score)
+    for coalition, worth in zip(some(30), worths, strict=True):
+        fitted = clone(model).fit(thin.train.X[coalition], y[:30][coalition])
+        assert worth == pytest.approx(
+            asked(fitted, thin.valid.X, y[30:]), abs=1e-12 if kind is float else 1e-6
+        )
+    if kind is float:
+        np.testing.assert_allclose(worths, ModelGame(dense, refit=True)(some(30)), atol=1e-7)
+    assert len(set(worths)) > 2
 
 
 def test_a_model_is_left_as_it_was():

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.sparse import coo_array, csc_matrix, csr_array, random_array
 from sklearn.linear_model import LogisticRegression, Ridge
 from truth import random_game
 
@@ -50,6 +51,80 @@ def test_row_keys_are_kept_or_refused_as_not_unique(ids):
             Data(rows, ids=ids)
 
 
+def test_float32_stays_and_other_numbers_become_float64():
+    """Half the memory where it was given; whole numbers and booleans are made floats."""
+    for kind, kept in ((np.float32, np.float32), (np.float16, float), (int, float), (bool, float)):
+        data = Data(np.array(X, kind))
+        assert data.X.dtype == kept
+        assert data.X.flags.c_contiguous
+        assert data.dense.dtype == float
+        np.testing.assert_array_equal(data.dense, np.array(X, kind))
+        assert Data(coo_array(np.array(X, kind))).X.dtype == kept if kind is not np.float16 else True
+
+
+@pytest.mark.parametrize("kind", [np.float32, float])
+@pytest.mark.parametrize("make", [csr_array, csc_matrix, coo_array])
+def test_sparse_features_are_kept_as_csr(make, kind):
+    """Any format becomes CSR, read-only, of the same numbers; the caller's matrix is untouched."""
+    dense = random_array((7, 9), density=0.3, rng=np.random.default_rng(0)).toarray().astype(kind)
+    given_X = make(dense)
+    data = Data(given_X, np.arange(7))
+    assert isinstance(data.X, csr_array)
+    assert data.X.dtype == kind
+    np.testing.assert_array_equal(data.dense, dense)
+    assert data.dense.dtype == float
+    with pytest.raises(ValueError, match="read-only"):
+        data.X.data[0] = 1.0
+    given_X.data[:] = 5.0
+    np.testing.assert_array_equal(data.X.toarray(), dense)
+    np.testing.assert_array_equal(data.take(np.array([4, 1])).dense, dense[[4, 1]])
+
+
+def test_sparse_rows_that_are_equal_become_equal_arrays():
+    """Columns out of order, cells given in parts and stored zeros are put in one form."""
+    values, columns = [3.0, 1.0, 2.0, 0.0, 6.0, 4.0, -4.0], [2, 0, 0, 1, 2, 3, 3]
+    messy = csr_array((values, columns, [0, 4, 7]), shape=(2, 4))
+    X = Data(messy).X
+    assert X.indices.tolist() == [0, 2, 2]
+    assert X.data.tolist() == [3.0, 3.0, 6.0]
+    assert X.has_canonical_format
+    assert messy.nnz == 7
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("row", [0, 3, 6])
+def test_a_sparse_cell_that_is_not_finite_is_refused_with_its_row(row, bad):
+    """Empty rows before it do not move its position."""
+    dense = np.zeros((7, 4))
+    dense[[0, 3], 1] = 1.0
+    dense[row, 2] = bad
+    with pytest.raises(AssayError, match=rf"missing or infinite value, the first at position {row};"):
+        Data(csr_array(dense))
+
+
+def test_several_labels_a_row_are_columns_of_numbers_or_booleans():
+    """`y` of shape (n, labels) is kept and taken along; text in columns, or one column alone, is refused."""
+    y = np.array([[0, 1], [1, 1], [1, 0]])
+    assert Data(X, y).take(np.array([2, 0])).y.tolist() == [[1, 0], [0, 1]]
+    assert Problem(Data(X, y)).classes.tolist() == [0, 1]
+    assert Problem(Data(X, y.astype(bool))).target_kind == "class"
+    assert Problem(Data(X, y / 3)).target_kind == "number"
+    for wrong in (y[:, :1], y[:2], y.astype(str), y[None]):
+        with pytest.raises(AssayError, match=r"Data\.y has shape"):
+            Data(X, wrong)
+    with pytest.raises(AssayError, match="position 1;"):
+        Data(X, [[0.0, 1.0], [1.0, np.nan], [0.0, 0.0]])
+    with pytest.raises(AssayError, match=r"train have shape \(3, 2\) and those of valid \(3,\)"):
+        Problem(Data(X, y), Data(X, [0, 1, 0]))
+
+
+def test_sparse_rows_too_many_to_be_dense_are_refused_where_that_is_asked():
+    """More than 4 GiB are not made; a method that takes sparse rows never asks."""
+    data = Data(csr_array((1 << 20, 1 << 10)))
+    with pytest.raises(AssayError, match=r"shape \(1048576, 1024\).* more than 4 GiB; reduce its columns"):
+        _ = data.dense
+
+
 def test_lists_and_frames_are_converted():
     """Nested lists, frames and series hold the same rows as arrays do."""
     frame = pd.DataFrame(X, columns=["a", "b"])
@@ -76,6 +151,8 @@ def test_taking_rows_takes_their_labels_keys_and_groups():
         (lambda: Data(np.zeros((2, 0))), "one column"),
         (lambda: Data([["a"], ["b"]]), "numbers only .*from_table"),
         (lambda: Data([[1.0], [1.0, 2.0]]), "numbers only"),
+        (lambda: Data(csr_array((0, 2))), "at least one row"),
+        (lambda: Data(csr_array(np.eye(2, dtype=complex))), "sparse, of type complex128; it needs numbers"),
         (lambda: Data(X, [0, 1]), r"y has shape \(2,\); X has 3 rows, so it needs \(3,\)"),
         (lambda: Data(X, [[0], [1], [0]]), r"y has shape \(3, 1\)"),
         (lambda: Data(X, [0.0, np.nan, 1.0]), "y is missing or infinite at position 1"),

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn import config_context
 
 from ._cloning import Cloner
@@ -179,7 +180,8 @@ class ModelGame:
             if np.count_nonzero(codes == codes[0]) == len(codes):
                 return float(self._constants[codes[0]])
         try:
-            fitted = self._model(rows).fit(train.X.take(rows, axis=0), train.y.take(rows))
+            X = train.X[rows] if issparse(train.X) else train.X.take(rows, axis=0)
+            fitted = self._model(rows).fit(X, train.y.take(rows))
             worth = self._scored(fitted)
         except ValueError as error:
             if len(rows) == self.n:

@@ -93,6 +93,18 @@ def test_names_what_is_missing(method):
         run(bare, method)
 
 
+def test_several_labels_a_row_are_taken_or_refused(method):
+    """Labels in columns are valued by the methods that say so, and refused by name by all others."""
+    p = two_clouds()
+    train, valid = (Data(part.X, np.column_stack([part.y, 1 - part.y])) for part in (p.train, p.valid))
+    problem = replace(p, train=train, valid=valid)
+    if method.multilabel or method.needs is Needs.NOTHING:
+        assert np.isfinite(run(problem, method).values).all()
+        return
+    with pytest.raises(AssayError, match=rf"^{type(method).__name__} takes one label a row, and Data"):
+        run(problem, method)
+
+
 def test_interrupted_and_resumed_same_bits(method):
     """A run that is broken off and repeated with the same memory ends in the same bits."""
     whole, memory = run(two_clouds(), method, seed=3), Notebook()
