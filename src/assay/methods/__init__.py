@@ -9,9 +9,12 @@ from .._errors import AssayError
 from .._valuer import Valuer
 from ._auto import choose as choose
 from .bagging.data_oob import DataOOB as DataOOB
+from .confidence.normalized_margin import NormalizedMargin as NormalizedMargin
+from .confidence.self_confidence import SelfConfidence as SelfConfidence
 from .control.random import Random as Random
 from .coverage.complexity_gap import ComplexityGap as ComplexityGap
 from .coverage.robust_volume import RobustVolume as RobustVolume
+from .neighbors.approximate_knn_shapley import ApproximateKNNShapley as ApproximateKNNShapley
 from .neighbors.knn_banzhaf import KNNBanzhaf as KNNBanzhaf
 from .neighbors.knn_leave_one_out import KNNLeaveOneOut as KNNLeaveOneOut
 from .neighbors.knn_shapley import KNNShapley as KNNShapley
