@@ -39,7 +39,7 @@ CLASSIFIERS = [
     BaggingClassifier(n_estimators=20, bootstrap=False, max_samples=0.6, max_features=0.5),
     BaggingClassifier(ExtraTreesClassifier(3), 6, bootstrap_features=True),
     BaggingClassifier(GaussianNB(), 20, max_features=3),
-    BaggingClassifier(n_estimators=20, max_samples=4),  # members that miss classes
+    BaggingClassifier(n_estimators=20, max_samples=4),  # bags that miss classes
     BaggingClassifier(LogisticRegression(), 8, max_samples=12),
 ]
 REGRESSORS = [
