@@ -188,7 +188,7 @@ def _floored(probabilities: Floats) -> Floats:
 def _widened(fitted: Any, labels: Labels, X: Floats, classes: Labels) -> _Classes:
     known = np.searchsorted(classes, fitted.classes_)
     if callable(getattr(fitted, "predict_proba", None)):
-        wide = np.zeros((len(X), len(classes)))
+        wide = np.zeros((len(labels), len(classes)))
         wide[:, known] = fitted.predict_proba(X)
         return _Classes(classes, labels, _floored(wide))
     if not callable(getattr(fitted, "decision_function", None)):
