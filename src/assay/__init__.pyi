@@ -2,6 +2,11 @@ from . import repair as repair
 from . import report as report
 from . import store as store
 from . import tables as tables
+from ._embedding import Surrogate as Surrogate
+from ._embedding import SurrogateWarning as SurrogateWarning
+from ._embedding import embed as embed
+from ._embedding import embedded as embedded
+from ._embedding import surrogate_check as surrogate_check
 from ._errors import AssayError as AssayError
 from ._errors import StoreLocked as StoreLocked
 from ._evaluations import Evaluations as Evaluations
@@ -34,8 +39,10 @@ from .methods import REGISTRY as REGISTRY
 from .methods import ApproximateKNNShapley as ApproximateKNNShapley
 from .methods import Banzhaf as Banzhaf
 from .methods import BetaShapley as BetaShapley
+from .methods import CalibratedKNNShapley as CalibratedKNNShapley
 from .methods import ClassWiseShapley as ClassWiseShapley
 from .methods import ComplexityGap as ComplexityGap
+from .methods import Consensus as Consensus
 from .methods import DataOOB as DataOOB
 from .methods import DeltaShapley as DeltaShapley
 from .methods import GroupTesting as GroupTesting
@@ -55,7 +62,7 @@ from .methods import SoftKNNShapley as SoftKNNShapley
 from .methods import ThresholdKNNShapley as ThresholdKNNShapley
 from .methods import WeightedBanzhaf as WeightedBanzhaf
 from .methods import WeightedKNNShapley as WeightedKNNShapley
+from .methods.neighbors.incremental import LiveKNNShapley as LiveKNNShapley
 from .stream import Stream as Stream
 from .stream import Streamed as Streamed
 from .stream import StreamForecast as StreamForecast
-from .methods.neighbors.incremental import LiveKNNShapley as LiveKNNShapley
