@@ -164,6 +164,12 @@ def test_released_counts_have_the_noise_that_was_calibrated():
     assert abs(noise.std() / scale - 1) < 4 / math.sqrt(2 * noise.size)
     assert abs(noise.mean()) < 4 * scale / math.sqrt(noise.size)
     assert kstest(noise / scale, "norm").pvalue > 0.001
+    several = replace(
+        labels, train=np.tile(labels.train[:, None], 9), valid=np.tile(labels.valid[:, None], 9)
+    )
+    counts_of_nine = method._private_counts(within, several, np.random.default_rng(3))
+    spread = (counts_of_nine - counted(within, several)).std()
+    assert spread / (3 * scale) == pytest.approx(1, abs=4 / math.sqrt(2 * counts_of_nine.size))
     hit, miss = counts[:, 0].T
     got = value(problem, method.set_params(per_valid=True), seed=2, progress=False).per_valid
     np.testing.assert_allclose(
