@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
-SCRIPTS = ("permutations", "overhead", "adult", "leave_one_out", "large")
+SCRIPTS = (
+    *("permutations", "overhead", "adult", "leave_one_out", "large"),
+    *("neighbors", "neighbors_approximate", "data_oob", "transport", "stream"),
+)
 
 failed = []
 for name in SCRIPTS:
