@@ -20,8 +20,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assay import AssayError, Data, KNNShapley, Problem, Stream, tables, value
-from assay.stream import _exact, _forecast, _rows, _saved
+from assay import ApproximateKNNShapley, AssayError, Data, KNNShapley, Problem, Stream, tables, value
+from assay.stream import _exact, _forecast, _near, _rows, _saved
 
 CHILD = Path(__file__).with_name("_stream_child.py")
 METRICS = ("euclidean", "cosine", "manhattan")
@@ -87,6 +87,40 @@ def test_any_size_and_kind_of_label_agrees_with_memory(n, m, k, kind, metric, tm
     method = KNNShapley(k=k, metric=metric)
     found = Stream(source, Data(V, t), target="y").value(tmp_path / "out.parquet", method)
     np.testing.assert_allclose(found.values, in_memory(X, y, V, t, method), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("numbers", [False, True])
+def test_nearest_rows_alone_are_worth_what_they_are_in_memory(metric, numbers, tmp_path, monkeypatch):
+    """States merged block by block are those of all rows: `ApproximateKNNShapley` to the last bit."""
+    monkeypatch.setattr(_near, "MOST", 100)
+    monkeypatch.setattr(_near, "LEAST", 1)
+    X, V, rng = cloud(2000, 70, 3, whole=True)
+    y, t = (rng.normal(size=n) / 8 if numbers else rng.integers(0, 3, n) for n in (2000, 70))
+    source = written(tmp_path / "rows.parquet", X, y, group=700)
+    for epsilon in (0.02, 1e-9):
+        method = ApproximateKNNShapley(k=3, epsilon=epsilon, metric=metric)
+        found = (
+            Stream(source, Data(V, t), target="y").value(tmp_path / "out.parquet", method, n_jobs=2).values
+        )
+        wanted = in_memory(X, y, V, t, method)
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12 if epsilon < 0.01 else 0)
+
+
+def test_states_of_stretches_of_rows_merge(tmp_path):
+    """What is nearest in any two stretches is nearest in both together."""
+    X, V, rng = cloud(300, 4, 2, whole=True)
+    source = written(tmp_path / "rows.parquet", X, rng.integers(0, 2, 300))
+    stream = Stream(source, Data(V, [0, 1, 0, 1]), target="y")
+    work = stream._near(ApproximateKNNShapley(), 20, 1)
+    far, near = work(0, 300)
+    truth = np.array([np.argsort(((X - v) ** 2).sum(axis=1), kind="stable")[:20] for v in V])
+    assert near.tolist() == truth.tolist()
+    for middle in (1, 7, 150, 299):
+        state = work(0, middle)
+        _near._merge(*state, *work(middle, 300))
+        assert state[0].tolist() == far.tolist()
+        assert state[1].tolist() == near.tolist()
 
 
 def test_labels_without_a_fraction_are_classes_unless_told(tmp_path):
@@ -305,6 +339,7 @@ def test_what_does_not_fit_is_told(how, message, tmp_path):
         ({"out": "rows.parquet"}, r"is the table itself"),
         ({"method": "KNNShapley"}, r"Stream takes KNNShapley"),
         ({"method": KNNShapley(per_valid=True)}, r"without per_valid"),
+        ({"method": ApproximateKNNShapley(index="lsh")}, r"with index='exact'"),
         ({"method": KNNShapley().set_params(k=0)}, r"KNNShapley.k is 0"),
         ({"scratch": "nowhere"}, r"is no folder"),
         ({"memory": 10}, r"memory is 10 bytes, and 20 rows need 1,100; pass memory=1100"),

@@ -34,7 +34,7 @@ def abroad() -> bool:
     """Whether the user's executor has workers beyond this process and its children."""
     backend = _backend()
     local = isinstance(backend, (LokyBackend, MultiprocessingBackend))
-    return not local and not backend.supports_sharedmem
+    return not local and not getattr(backend, "supports_sharedmem", False)  # not every executor says
 
 
 @dataclass(frozen=True)

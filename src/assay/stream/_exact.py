@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .._errors import AssayError
 from .._parallel import each
 from .._types import Floats, Positions
 from ..methods.neighbors._ranking import rankings
@@ -76,13 +75,7 @@ class Exact:
         """Write the distances of the judges `start:stop` to the first `upto` rows, or all."""
 
         def put(first: int, batch: pa.RecordBatch) -> int:
-            columns = self.features.columns(batch, first)
-            if len(columns) != self.measure.points.shape[1]:
-                raise AssayError(
-                    f"Stream.valid has {self.measure.points.shape[1]} features, but rows have "
-                    f"{len(columns)}; encode both alike."
-                )
-            ready = self.measure.rows(columns)
+            ready = self.measure.rows(self.features.columns(batch, first))
             for low in range(start, stop, AT_ONCE):
                 far = self.measure.distances(ready, low, min(low + AT_ONCE, stop))
                 for place, distances in enumerate(far, low - start):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._errors import AssayError
 from .._types import Floats
 from ..methods.neighbors._space import Metric, _of_length_one
 
@@ -32,7 +33,18 @@ class Measure:
         return cls(metric, _of_length_one(points) if metric == "cosine" else points)
 
     def rows(self, columns: NDArray[Any]) -> NDArray[Any]:
-        """A block (d, b) as `distances` takes it."""
+        """A block (d, b) as `distances` takes it.
+
+        Raises
+        ------
+        AssayError
+            If an encoder made more or fewer features of it than the judges have.
+        """
+        if len(columns) != self.points.shape[1]:
+            raise AssayError(
+                f"Stream.valid has {self.points.shape[1]} features, but rows have {len(columns)}; encode "
+                "both alike."
+            )
         if self.metric != "cosine":
             return columns
         return np.ascontiguousarray(_of_length_one(np.ascontiguousarray(columns.T)).T)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property, partial
+from math import ceil
 from pathlib import Path
 from typing import Any, final
 
@@ -19,6 +20,7 @@ from .._problem import Data
 from .._shared import Shared, abroad
 from .._types import Floats, Positions
 from ..methods.neighbors._labels import Labels
+from ..methods.neighbors.approximate_knn_shapley import ApproximateKNNShapley
 from ..methods.neighbors.knn_shapley import KNNShapley, ShapleyRule
 from ._bar import bar
 from ._exact import GROUP, Exact, groups
@@ -26,11 +28,13 @@ from ._features import Features
 from ._forecast import StreamForecast, forecast, needed
 from ._labels import judges_labels, labels_of
 from ._measure import Measure
+from ._near import Near
 from ._output import checked, write
 from ._rows import Rows
 from ._saved import Saved
 from ._spill import most_judges
 
+Method = KNNShapley | ApproximateKNNShapley
 MEMORY = 3 * 2**29  # bytes
 
 
@@ -134,7 +138,7 @@ class Stream:
     def value(
         self,
         out: str | Path,
-        method: KNNShapley | None = None,
+        method: Method | None = None,
         *,
         scratch: str | Path | None = None,
         memory: int = MEMORY,
@@ -152,8 +156,10 @@ class Stream:
         ----------
         out : str | Path
             A .parquet file, replaced when all is done: columns `id` and `value`, in row order.
-        method : KNNShapley, optional
-            `KNNShapley()` if not given; without `per_valid`.
+        method : KNNShapley | ApproximateKNNShapley, optional
+            `KNNShapley()` if not given; without `per_valid`. The approximate one keeps 16 bytes for each
+            judge and near row and no scratch, and starts afresh after an interrupt; its tasks are stretches
+            of rows.
         scratch : str | Path, optional
             A folder for 8 bytes a row and judge. Where the disk has less, judges come in several passes over
             the rows, 16 at least. The system's folder for such files if not given.
@@ -174,14 +180,17 @@ class Stream:
             If a value is missing, a method cannot be streamed, or memory or disk cannot do.
         """
         path, chosen = checked(out, self._rows), method or KNNShapley()
-        work = self.work(chosen, scratch, memory, n_jobs)
         start, judges, name = time.perf_counter(), len(self._judges), type(chosen).__name__
-        saved = Saved(path.with_name(path.name + ".partial"), self._digest(chosen), self._rows.n)
-        run = _abroad if abroad() else _here
         with bar(name, self._rows.n, judges, progress) as tell:
-            passes = run(work, saved, judges, tell)
-        write(path, self._rows, self.key, saved.total / judges)
-        saved.remove()
+            if isinstance(chosen, ApproximateKNNShapley) and (count := self._count(chosen)) < self._rows.n:
+                total, passes = self._near(chosen, count, n_jobs).sums(tell), 1
+                write(path, self._rows, self.key, total / judges)
+            else:
+                work = self.work(chosen, scratch, memory, n_jobs)
+                saved = Saved(path.with_name(path.name + ".partial"), self._digest(chosen), self._rows.n)
+                passes = (_abroad if abroad() else _here)(work, saved, judges, tell)
+                write(path, self._rows, self.key, saved.total / judges)
+                saved.remove()
         return Streamed(path, name, self._rows.n, judges, time.perf_counter() - start, passes)
 
     def plan(
@@ -196,7 +205,8 @@ class Stream:
 
         Parameters
         ----------
-        method, scratch, memory, n_jobs : see `value`
+        method : KNNShapley, optional
+        scratch, memory, n_jobs : see `value`
 
         Returns
         -------
@@ -204,13 +214,13 @@ class Stream:
             It prints as a sentence.
         """
         chosen = method or KNNShapley()
+        if not isinstance(chosen, KNNShapley):
+            raise AssayError(f"Stream.plan takes KNNShapley, not {chosen!r}, which is one pass and no more.")
         return forecast(type(chosen).__name__, self.work(chosen, scratch, memory, n_jobs))
 
     def work(self, method: Any, scratch: Any, memory: Any, n_jobs: int | None) -> Exact:
         """What has to be done, checked."""
-        if not isinstance(method, KNNShapley) or method.per_valid:
-            raise AssayError(f"Stream takes KNNShapley without per_valid, not {method!r}; use assay.value.")
-        method.__post_init__()  # `set_params` does not come by there
+        _check(method)
         if scratch is not None and not Path(scratch).is_dir():
             raise AssayError(f"scratch {str(scratch)!r} is no folder; make it first.")
         labels, n, k = self._labels, self._rows.n, int(method.k)
@@ -219,6 +229,19 @@ class Stream:
         folder = None if scratch is None else str(scratch)
         measure = Measure.of(method.metric, np.ascontiguousarray(self._judges.dense))
         return Exact(self._rows, self._columns, measure, rule, folder, jobs)
+
+    def _count(self, method: ApproximateKNNShapley) -> int:
+        """How many of the nearest rows of a judge share."""
+        _check(method)
+        labels, most = self._labels, 1.0
+        if labels.numbers:
+            most = 10.0 * max(np.abs(labels.train).max(), np.abs(labels.valid).max()) ** 2
+        return ceil(min(max(method.k, most / method.epsilon), self._rows.n))
+
+    def _near(self, method: ApproximateKNNShapley, count: int, n_jobs: int | None) -> Near:
+        measure = Measure.of(method.metric, np.ascontiguousarray(self._judges.dense))
+        jobs = 1 if abroad() else workers(n_jobs)
+        return Near(self._rows, self._columns, measure, self._labels, int(method.k), count, jobs)
 
     @cached_property
     def _rows(self) -> Rows:
@@ -251,7 +274,7 @@ class Stream:
     def _labels(self) -> Labels:
         return labels_of(self._rows, self.target, self._judges.y, self.numbers)
 
-    def _digest(self, method: KNNShapley) -> str:
+    def _digest(self, method: Method) -> str:
         """What the values depend on."""
         judges = self._judges
         facts = (
@@ -266,6 +289,19 @@ class Stream:
             *(type(method).__name__, sorted(method.get_params().items()), judges.y.tolist(), self.encoder),
         )
         return hashlib.sha256(cloudpickle.dumps(facts) + judges.dense.tobytes()).hexdigest()
+
+
+def _check(method: Any) -> None:
+    """Refuse what cannot be streamed."""
+    known = isinstance(method, KNNShapley) or (
+        isinstance(method, ApproximateKNNShapley) and method.index == "exact"
+    )
+    if not known or method.per_valid:
+        raise AssayError(
+            f"Stream takes KNNShapley, or ApproximateKNNShapley with index='exact', without per_valid, not "
+            f"{method!r}; use assay.value."
+        )
+    method.__post_init__()  # `set_params` does not come by there
 
 
 def _jobs(memory: Any, n: int, numbers: bool, n_jobs: int | None) -> int:
