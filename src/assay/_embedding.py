@@ -211,9 +211,10 @@ def _predicted(model: Any, problem: Problem) -> NDArray[Any]:
     """Predictions for the rows that judge, by a model fitted without them."""
     train, valid = problem.train, problem.valid
     if valid is not None:
-        return clone(model).fit(train.X, train.y).predict(valid.X)
+        fresh: Any = clone(model)
+        return fresh.fit(train.X, train.y).predict(valid.X)
     folds: Any = KFold(min(5, len(train)), shuffle=True, random_state=0)
-    return cross_val_predict(clone(model), train.X, train.y, cv=folds)
+    return np.asarray(cross_val_predict(model, train.X, train.y, cv=folds))
 
 
 def _prefix(problem: Problem) -> Pipeline:
@@ -237,7 +238,8 @@ def _fitted(problem: Problem, encoder: Any) -> Any:
     if all(step in (None, "passthrough") or is_fitted(step) for step in steps):
         return encoder
     try:
-        return clone(encoder).fit(problem.train.X, problem.train.y)
+        fresh: Any = clone(encoder)
+        return fresh.fit(problem.train.X, problem.train.y)
     except Exception as error:  # encoders are foreign code: any error means the same
         raise AssayError(f"The encoder {_name(encoder)} cannot be fitted ({error}).") from error
 

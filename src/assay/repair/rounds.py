@@ -14,6 +14,7 @@ from .._types import Floats
 from ..tables import Table, to_problem
 from .choice import LEAST, Calibrated, Choice, fitting, label_choices, plain
 from .experts import CategoryExpert, Expert, LabelExpert, NumberExpert
+from .foretold import foretold
 from .frames import stacked
 from .session import SLOTS, Session
 from .step import Step
@@ -140,6 +141,8 @@ class Rounds:
         fitted = [_fitted(choice, train) for choice in found if choice.p >= LEAST]
         decided, keys = self._decided(), train.keys
         open_ = [c for c in fitted if (str(keys[c.candidate.row]), c.candidate.column) not in decided]
+        if isinstance(expert, LabelExpert):
+            open_ = foretold(open_, train, self.session.held("value"), self.bench.model)
         wrong: dict[str, float] = {}
         for choice in found:
             column = choice.candidate.column
