@@ -27,9 +27,9 @@ def main() -> None:
         few = pd.DataFrame(arrays["V"].astype(np.float32), columns=names).assign(y=arrays["t"])
         few.to_parquet(Path(folder) / "few.parquet")
         Stream(Path(folder) / "few.parquet", valid, target="y").value(Path(folder) / "out.parquet", method)
-    before, busy = _peak(), time.process_time()
+    busy = time.process_time()
     found = Stream(source, valid, target="y").value(out, method, n_jobs=JOBS)
-    told = {"seconds": found.seconds, "busy": time.process_time() - busy, "peak": _peak(), "before": before}
+    told = {"seconds": found.seconds, "busy": time.process_time() - busy, "peak": _peak()}
     expected = Stream(source, valid, target="y").plan(method, n_jobs=JOBS)
     print(
         json.dumps(told | {"forecast": expected.seconds, "bytes": expected.bytes, "disk": expected.scratch})
