@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn.naive_bayes import GaussianNB
 from truth import of_game, random_game, two_clouds
 
-from assay import AssayError, Data, Problem, value
+from assay import AssayError, Data, Problem, Stop, value
 from assay.methods import by_name, choose
 
 
@@ -16,14 +17,28 @@ def rows(n: int) -> Data:
     return Data(np.arange(n, dtype=float)[:, None], np.arange(n) % 2)
 
 
+def numbers(n: int) -> Data:
+    """Rows whose labels are numbers."""
+    return Data(np.arange(n, dtype=float)[:, None], np.arange(n) / 7)
+
+
 @pytest.mark.parametrize(
     ("problem", "name"),
     [
         (of_game(random_game(5, 0)), "Shapley"),
         (Problem(rows(50), rows(9), GaussianNB()), "Shapley"),
-        (Problem(rows(500), rows(9), GaussianNB()), "KNNShapley"),
-        (Problem(rows(500), rows(9)), "KNNShapley"),
-        (Problem(rows(500)), "DataOOB"),
+        (Problem(rows(500), rows(9), GaussianNB()), "Consensus"),
+        (Problem(rows(500), rows(9)), "Consensus"),
+        (Problem(rows(500)), "Consensus"),
+        (Problem(rows(40), rows(9)), "KNNShapley"),
+        (Problem(rows(40)), "DataOOB"),
+        (Problem(rows(5_001), rows(9)), "KNNShapley"),
+        (Problem(rows(5_001)), "DataOOB"),
+        (Problem(numbers(500), numbers(9)), "KNNShapley"),
+        (Problem(numbers(500)), "DataOOB"),
+        (Problem(Data(rows(500).X, np.arange(500) % 51)), "DataOOB"),
+        (Problem(Data(rows(500).X, rows(500).y, groups=np.zeros(500, int))), "DataOOB"),
+        (Problem(Data(csr_array(rows(500).X), rows(500).y), rows(9)), "KNNShapley"),
         (Problem(rows(20_001)), "KNNShapley"),
     ],
 )
@@ -38,7 +53,7 @@ def test_picks_by_what_there_is_and_how_much(problem, name):
 def test_the_valuation_says_why():
     """`value(problem)` picks, and its answer holds the reason; a method that was named needs none."""
     problem = two_clouds(n=200)
-    assert value(problem, progress=False).why.startswith("KNNShapley: exact")
+    assert value(problem, stop=Stop(evals=1), progress=False).why.startswith("Consensus: labels are classes")
     assert value(problem, "KNNShapley", progress=False).why == ""
 
 

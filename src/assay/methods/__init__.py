@@ -11,6 +11,7 @@ from ._auto import choose as choose
 from .bagging.data_oob import DataOOB as DataOOB
 from .confidence.normalized_margin import NormalizedMargin as NormalizedMargin
 from .confidence.self_confidence import SelfConfidence as SelfConfidence
+from .consensus import Consensus as Consensus
 from .control.random import Random as Random
 from .coverage.complexity_gap import ComplexityGap as ComplexityGap
 from .coverage.robust_volume import RobustVolume as RobustVolume

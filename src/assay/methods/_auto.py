@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
+from scipy.sparse import issparse
+
 from .._errors import AssayError
 from .._problem import Problem
 from .._valuer import Valuer
 from .bagging.data_oob import DataOOB
+from .consensus import Consensus
 from .neighbors.knn_shapley import KNNShapley
 from .semivalue.banzhaf import Banzhaf
 from .semivalue.shapley import Shapley
 
 SMALL_GAME = 64  # rows: a permutation costs one evaluation a row
 SMALL_REFITS = 100
+FEW_TO_POOL, MANY_TO_POOL = 50, 5_000  # rows: below, folds teach little; above, it takes minutes
+LEAST_OF_CLASS = 10  # rows a class, on average
 MANY_BAGS = 20_000
 
 
@@ -37,8 +43,21 @@ def choose(problem: Problem) -> tuple[Valuer, str]:
         raise AssayError("method='auto' needs labels or a game; pass assay.Problem(train=assay.Data(X, y)).")
     if judged and problem.model is not None and n <= SMALL_REFITS:
         return Shapley(), f"Shapley: {n} rows are few enough to refit the model itself."
+    if _can_pool(problem):
+        return Consensus(), f"Consensus: labels are classes, and several kinds of models can judge {n} rows."
     if judged:
         return KNNShapley(), "KNNShapley: exact and quick, and judged by the validation rows given."
     if n <= MANY_BAGS:
         return DataOOB(), "DataOOB: there are no validation rows; every row is judged by bags without it."
     return KNNShapley(), f"KNNShapley: there are no validation rows, and {n} rows are many for bags of trees."
+
+
+def _can_pool(problem: Problem) -> bool:
+    """Whether models of several kinds can be fitted without each row, for a price that nobody minds."""
+    y, groups = problem.train.y, problem.train.groups
+    sizes = FEW_TO_POOL <= problem.n <= MANY_TO_POOL
+    if not sizes or y.ndim > 1 or problem.target_kind == "number" or issparse(problem.train.X):
+        return False
+    classes = len(np.unique(y))
+    apart = groups is None or len(np.unique(groups)) > 1
+    return apart and 1 < classes <= problem.n // LEAST_OF_CLASS

@@ -20,11 +20,11 @@ from ..._keys import unset_seeds
 from ..._model_game import check_classes
 from ..._parallel import each
 from ..._problem import Problem
+from ..._spread import variance
 from ..._types import Floats
 from ..._valuation import Valuation
 
 REPEATS = 3  # before there is a first estimate
-PRIOR = 4.0  # imagined repeats, whose spread is that of all rows
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,6 @@ class OutOfFold:
                 continue
             values = total / draws
             spread = np.maximum(squares - draws * values**2, 0)
-            variance = (spread + PRIOR * spread.mean() / (draws - 1)) / (draws - 1 + PRIOR)
-            stderr = np.sqrt(variance / draws)
+            usual = spread.mean() / (draws - 1)  # of all rows
+            stderr = np.sqrt(variance(spread, draws, usual) / draws)
             yield Valuation(values, stderr, evals=fits, draws=draws, next_evals=count)
