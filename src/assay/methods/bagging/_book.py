@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ..._spread import variance
 from ..._types import Floats
 from ..._valuation import Status, Valuation
 
-PRIOR = 4.0
 NAMED = 3  # rows that were never out of bag, named as examples
 
 
@@ -38,10 +38,9 @@ class Book:
         values = np.where(never, rate, self.total / count)
         spread = np.maximum(self.squares - self.total * values, 0)
         overall = max(self.squares.sum() / self.count.sum() - rate**2, 0)
-        variance = (spread + PRIOR * overall) / (self.count - 1 + PRIOR)
         return Valuation(
             values,
-            np.sqrt(variance / count),
+            np.sqrt(variance(spread, self.count, overall) / count),
             evals=self.bags,
             draws=int(self.count.min()),
             status=status,

@@ -16,7 +16,7 @@ from ..._errors import AssayError
 from ..._keys import unset_seeds
 from ..._parallel import each
 from ..._types import Floats, Positions
-from ._labels import Target
+from ._target import Target
 
 BLOCK = 16  # members whose bags are listed at once
 

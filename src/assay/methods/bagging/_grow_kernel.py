@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._score_kernel import compiled
+from ..._compiled import compiled
 
 BINS = 256
 FEW = 24  # rows that are sorted by insertion: quicker than a pass over every bin

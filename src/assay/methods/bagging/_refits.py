@@ -15,7 +15,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from ..._keys import unset_seeds
 from ..._parallel import each, workers
 from ..._types import Floats, Positions
-from ._labels import Target
+from ._target import Target
 
 BATCH = 16  # bags on their way to the workers at once
 

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import njit
 
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile, and keep the machine code on disk where that can be written."""
-    try:
-        return njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # numba found no directory for its cache: a read-only installation
-        return njit(nogil=True)(function)
+from ..._compiled import compiled
 
 
 @compiled

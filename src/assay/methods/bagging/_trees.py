@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..._parallel import each
 from ..._types import Floats
-from ._labels import Target
+from ._target import Target
 
 
 class Trees:

@@ -16,8 +16,8 @@ from ..._valuation import Status, Valuation
 from ..._valuer import Needs, Valuer
 from ._book import Book
 from ._ensemble import Ensemble, knows_its_bags
-from ._labels import Target
 from ._refits import BATCH, Refits
+from ._target import Target
 from ._trees import Trees
 
 SEEN = 5  # times out of bag that every row needs before there is a first estimate

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._errors import AssayError
+from ..._numbers import is_number, is_whole
 from ..._problem import Problem
+from ..._spread import variance
 from ..._types import Floats
 from ..._valuation import Status, Valuation
 from ..._valuer import Needs, Valuer
-
-PRIOR = 4.0  # imagined draws behind each variance, whose weight vanishes as the draws grow
 
 
 @final
@@ -64,9 +64,9 @@ class ComplexityGap(Valuer):
     needs: ClassVar[Needs] = Needs.LABELS
 
     def __post_init__(self) -> None:
-        if not _number(self.ridge) or self.ridge <= 0:
+        if not is_number(self.ridge) or self.ridge <= 0:
             raise AssayError(f"ComplexityGap.ridge is {self.ridge!r}; it needs to be a number above 0.")
-        if isinstance(self.part, bool) or not isinstance(self.part, (int, np.integer)) or self.part < 2:
+        if not is_whole(self.part) or self.part < 2:
             raise AssayError(f"ComplexityGap.part is {self.part!r}; it needs to be a whole number above 1.")
 
     def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
@@ -89,8 +89,8 @@ class ComplexityGap(Valuer):
                 continue
             # knowing little of a row, its partings vary as those of all rows do
             overall = float(spread.mean() / (draws - 1))
-            variance = (spread + PRIOR * overall) / (draws - 1 + PRIOR)
-            yield Valuation(mean, np.sqrt(variance / draws), evals=n * draws, draws=draws, next_evals=n)
+            stderr = np.sqrt(variance(spread, draws, overall) / draws)
+            yield Valuation(mean, stderr, evals=n * draws, draws=draws, next_evals=n)
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,3 @@ def _kernel(left: Floats, right: Floats, ridge: float | None) -> Floats:
     if ridge is not None:
         kernel[np.diag_indices(len(left))] = 0.5 + ridge
     return kernel
-
-
-def _number(given: Any) -> bool:
-    return isinstance(given, (int, float, np.number)) and not isinstance(given, bool) and math.isfinite(given)

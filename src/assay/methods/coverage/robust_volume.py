@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from ..._errors import AssayError
 from ..._problem import Problem
+from ..._spread import variance
 from ..._types import Coalitions, Floats, Orders, Worths
 from ..._valuation import Status, Valuation
 from ..._valuer import Needs, Valuer
 
 BETA = 10  # what copies may add: see `VolumeGame`
 MOST_PAIRS, BATCH_EVALS = 16, 8192  # orders are cheap; a batch asks for about this many worths
-PRIOR = 4.0  # imagined draws behind each variance, whose weight vanishes as the draws grow
 RANK = 1e-9  # directions that hold less than this share of the largest are rounding
 
 
@@ -78,7 +78,7 @@ class RobustVolume(Valuer):
                 spread = spread + change * (added - mean)
             # knowing nothing of a row, its draws vary as those of all rows do, or by a tenth of an even share
             overall = max(float(spread.mean() / draws), (0.1 / n) ** 2)
-            stderr = np.sqrt((spread + PRIOR * overall) / (draws - 1 + PRIOR) / draws)
+            stderr = np.sqrt(variance(spread, draws, overall) / draws)
             room = yield Valuation(mean, stderr, evals=cost * draws, draws=draws, next_evals=cost)
             batch = usual if room is None else int(np.clip(room // cost, 1, usual))
 

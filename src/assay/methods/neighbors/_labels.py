@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._errors import AssayError
+from ..._numbers import is_whole
 from ..._problem import Problem
 
 
@@ -50,5 +51,5 @@ class Labels:
 
 def check_k(name: str, k: Any) -> None:
     """Refuse what is no number of neighbours, in the name of method `name`."""
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+    if not is_whole(k) or k < 1:
         raise AssayError(f"{name}.k is {k!r}; it needs to be a whole number of at least 1.")

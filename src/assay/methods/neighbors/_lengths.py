@@ -6,7 +6,6 @@ import numpy as np
 from scipy.sparse import issparse
 
 from ..._types import Floats, Positions
-from ._compiled import compiled
 from ._space import Space
 
 
@@ -25,31 +24,7 @@ def lengths(space: Space, judge: int, rows: Positions, distances: Floats) -> Flo
         return out
     X, point, out = space.given[0], space.given[1][judge], np.empty(len(rows))
     if issparse(X):
-        sparse_squared(X.data, X.indices, X.indptr, point, np.flatnonzero(point), rows, out)
+        _distances.sparse_squared(X.data, X.indices, X.indptr, point, np.flatnonzero(point), rows, out)
     else:
         _distances.squared(X, point, rows, out)
     return np.sqrt(out)
-
-
-@compiled
-def sparse_squared(data, indices, indptr, point, support, rows, out):
-    """Squared Euclidean distances `out` of `rows` of a CSR matrix to `point` (d,), not 0 at `support` only.
-
-    Terms are added in the order of the features, as among dense rows: both come to the same bits.
-    """
-    for r in range(len(rows)):
-        at, stop, total, s = indptr[rows[r]], indptr[rows[r] + 1], 0.0, 0
-        while at < stop or s < len(support):
-            j = indices[at] if at < stop else len(point)
-            step = 0.0
-            if s < len(support) and support[s] <= j:
-                step -= point[support[s]]
-                s += 1
-                if support[s - 1] == j:
-                    step += data[at]
-                    at += 1
-            else:
-                step += data[at]
-                at += 1
-            total += step * step
-        out[r] = total

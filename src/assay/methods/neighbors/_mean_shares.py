@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._compiled import compiled
+from ..._compiled import compiled
 
 
 @compiled

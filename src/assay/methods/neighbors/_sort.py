@@ -2,7 +2,7 @@
 
 A row is one 64-bit word: the leading bits of its key (a distance, on a linear scale from the smallest to the
 largest), then its number, then one bit of the caller's. Words are parted by their leading bits so that a part
-fits the cache, each part is sorted by two counting passes over the next bits and one insertion pass over whole
+fits the cache; each part is sorted by two counting passes over the next bits and one insertion pass over its
 words. Keys come from matrix products, whose rounding could part equal rows or swap near ones: runs of rows
 closer than that rounding are found afterwards, and put in order by exact distances.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._compiled import compiled
+from ..._compiled import compiled
 
 DIGIT = 11  # bits of a counting pass where rows are few, and there is one part
 PARTED = 17  # bits of a number of rows that do not fit the cache
@@ -67,7 +67,7 @@ def _sort_part(words, spare, top, digit):
 
 @compiled
 def _scatter(words, low, digit, out):
-    """One stable counting pass by the digit that starts at bit `low`; returns where each digit's words end."""
+    """One stable counting pass by the digit that starts at bit `low`; returns the ends of digits."""
     last, places = np.uint64((1 << digit) - 1), np.zeros(1 << digit, np.int64)
     for i in range(len(words)):
         places[np.int64((words[i] >> low) & last)] += 1

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ._compiled import compiled
+from ..._compiled import compiled
 
 EVEN = 1e-12  # votes that are no whole numbers sum to 0 up to rounding
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from ..._errors import AssayError
+from ..._numbers import is_number
 from ..._problem import Problem
 from ..._valuation import Valuation
 from ..._valuer import Needs, Valuer
@@ -123,7 +124,6 @@ class ThresholdKNNShapley(Valuer):
 def _check_positive(name: str, given: Any, most: float) -> None:
     if given is None:
         return
-    number = isinstance(given, (int, float, np.number)) and not isinstance(given, bool)
-    if not number or not 0 < given < most:
+    if not is_number(given) or not 0 < given < most:
         bounds = "above 0" if most == math.inf else f"above 0 and below {most:g}"
         raise AssayError(f"ThresholdKNNShapley.{name} is {given!r}; it needs to be a number {bounds}.")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._errors import AssayError
+from ..._numbers import is_whole
 from ..._problem import Problem
 from ..._types import Floats
 from ..._valuation import Valuation
@@ -86,8 +87,7 @@ class WeightedKNNShapley(Valuer):
                 f"WeightedKNNShapley.weights is {self.weights!r}; choose one of {', '.join(WEIGHTS)}, or "
                 "pass a function of distances."
             )
-        whole = isinstance(self.bits, (int, np.integer)) and not isinstance(self.bits, bool)
-        if self.bits is not None and not (whole and 1 <= self.bits <= MOST_BITS):
+        if self.bits is not None and not (is_whole(self.bits) and 1 <= self.bits <= MOST_BITS):
             raise AssayError(
                 f"WeightedKNNShapley.bits is {self.bits!r}; it needs to be a whole number in 1..{MOST_BITS}, "
                 "or None for weights as they are."

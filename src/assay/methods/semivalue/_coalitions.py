@@ -12,9 +12,9 @@ import numpy as np
 
 from ..._game import Game, drawn, incremental
 from ..._seeded import SeededCoalitions
+from ..._spread import Range, variance
 from ..._types import Coalitions, Floats, Worths
 from ..._valuation import Valuation
-from ._spread import Range, variance
 from ._weights import banzhaf, readings
 
 BATCH = 64

@@ -12,9 +12,9 @@ import numpy as np
 
 from ..._game import Game, drawn, incremental, ordered
 from ..._seeded import SeededOrders
+from ..._spread import Range, variance
 from ..._types import Floats, Orders, Worths
 from ..._valuation import Valuation
-from ._spread import Range, variance
 
 MOST_EVALS = 500, 8192  # a batch costs about this where coalitions are asked one by one, and where they grow
 MOST_ORDERS = 16, 64

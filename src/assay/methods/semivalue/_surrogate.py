@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._spread import PRIOR
 from ..._types import Coalitions, Floats, Worths
-from ._spread import PRIOR
 from ._strata import held, root_mean_square, weights
 from ._surrogate_fit import MOST, Surrogate, fitted
 

@@ -16,10 +16,10 @@ from sklearn.model_selection import KFold
 from ..._errors import AssayError
 from ..._game import Game
 from ..._problem import Problem
+from ..._spread import Range, variance
 from ..._types import Coalitions, Floats, Positions, Worths
 from ..._valuation import Valuation
 from ._family import Semivalue, check_design, sample
-from ._spread import Range, variance
 from ._weights import banzhaf
 
 BATCH = 64

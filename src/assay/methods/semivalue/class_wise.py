@@ -14,10 +14,10 @@ from ..._game import BLOCK, Game
 from ..._keys import score_key
 from ..._model_game import ModelGame
 from ..._problem import Problem
+from ..._spread import Range, variance
 from ..._types import Floats, Labels, Positions, Worths
 from ..._valuation import Valuation
 from ..._valuer import Needs, Valuer
-from ._spread import Range, variance
 
 BATCH_EVALS = 500  # a batch of rounds costs about this, so that estimates come often
 MOST_ROUNDS = 16

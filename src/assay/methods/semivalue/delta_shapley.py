@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from ..._errors import AssayError
 from ..._game import BLOCK, Game
 from ..._problem import Problem
+from ..._spread import Range, variance
 from ..._types import Floats, Positions, Worths
 from ..._valuation import Status, Valuation
 from ._family import Semivalue, check_design, sample
-from ._spread import Range, variance
 
 BATCH_EVALS = 500  # a batch of rounds costs about this, so that estimates come often
 MOST_ROUNDS = 16

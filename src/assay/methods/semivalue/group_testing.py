@@ -9,11 +9,11 @@ from typing import ClassVar, final
 import numpy as np
 
 from ..._problem import Problem
+from ..._spread import Range, variance
 from ..._types import Floats, Positions, Worths
 from ..._valuation import Status, Valuation
 from ..._valuer import Axioms, Needs, Valuer
 from ._sized import of_sizes
-from ._spread import Range, variance
 
 BATCH = 64
 BINS = 16  # of sizes that are drawn equally often

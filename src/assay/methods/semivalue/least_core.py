@@ -9,12 +9,12 @@ from typing import ClassVar, final
 import numpy as np
 
 from ..._problem import Problem
+from ..._spread import Range, variance
 from ..._types import Coalitions, Floats
 from ..._valuation import Status, Valuation
 from ..._valuer import Axioms, Needs, Valuer
 from ._least_core_lp import least_core
 from ._sized import of_sizes
-from ._spread import Range, variance
 
 PAIRS = 32  # a batch is this many coalitions and their complements, or
 GROWTH = 4  # one of this many parts of what was seen, so that all programmes together stay cheap

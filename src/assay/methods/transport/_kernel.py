@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import njit
+
+from ..._compiled import compiled, compiled_with
 
 MOST = 700.0  # e to this, and to minus this, is still a normal number
 LOG2E, MAGIC = 1.4426950408889634, 6755399441055744.0  # 1.5 x 2**52: adding it rounds to a whole number
@@ -14,19 +12,7 @@ LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10
 TILE = 2048  # columns whose sums stay in the cache while the rows go by
 
 
-def _compiled(**how: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile, and keep the machine code on disk where that can be written."""
-
-    def compiled(function: Callable[..., Any]) -> Any:
-        try:
-            return njit(cache=True, nogil=True, **how)(function)
-        except RuntimeError:  # numba found no directory for its cache: a read-only installation
-            return njit(nogil=True, **how)(function)
-
-    return compiled
-
-
-@_compiled(fastmath={"contract"})
+@compiled_with("contract")
 def _fill(products, scale, tilt, shift, line, columns):
     """Fill `line` with e**(products scale + tilt + shift), and add it to `columns`.
 
@@ -57,7 +43,7 @@ def _fill(products, scale, tilt, shift, line, columns):
         columns[j] += e
 
 
-@_compiled(fastmath={"reassoc", "nsz"})
+@compiled_with("reassoc", "nsz")
 def _total(line, size):
     total = 0.0
     for j in range(size):
@@ -65,7 +51,7 @@ def _total(line, size):
     return total
 
 
-@_compiled()
+@compiled
 def add_sums(products, scale, tilt, codes, shift, rows, columns):
     """Add the sums of e**(products scale + tilt[codes] + shift) to `rows` (r,) and `columns` (m,).
 

@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, ClassVar, Literal, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
 from ..._errors import AssayError
+from ..._numbers import is_number
 from ..._problem import Problem
 from ..._valuation import Status, Valuation
 from ..._valuer import Needs, Valuer
@@ -70,11 +71,12 @@ class LAVA(Valuer):
     needs: ClassVar[Needs] = Needs.LABELS | Needs.VALID
 
     def __post_init__(self) -> None:
+        epsilon, weight, most = self.regularisation, self.label_weight, self.tolerance
         for name, holds, range_ in (
-            ("regularisation", _number(self.regularisation) and self.regularisation > 0, "a number above 0"),
-            ("label_weight", _number(self.label_weight) and self.label_weight >= 0, "a number of at least 0"),
+            ("regularisation", is_number(epsilon) and epsilon > 0, "a number above 0"),
+            ("label_weight", is_number(weight) and weight >= 0, "a number of at least 0"),
             ("class_distance", self.class_distance in DISTANCES, " or ".join(map(repr, DISTANCES))),
-            ("tolerance", self.tolerance is None or _share(self.tolerance), "a share in 0..1, or None"),
+            ("tolerance", most is None or (is_number(most) and 0 < most <= 1), "a share in 0..1, or None"),
         ):
             if not holds:
                 raise AssayError(f"LAVA.{name} is {getattr(self, name)!r}; it needs to be {range_}.")
@@ -116,11 +118,3 @@ class LAVA(Valuer):
         costs = Costs(X, Z, codes, weight * apart[:, others] / 2)
         # the published box has the number of the class as one more column, in 0..2 classes - 1
         return costs, math.hypot(width(X, Z), 2 * len(classes) - 1)
-
-
-def _number(given: Any) -> bool:
-    return isinstance(given, (int, float, np.number)) and not isinstance(given, bool) and math.isfinite(given)
-
-
-def _share(given: Any) -> bool:
-    return _number(given) and 0 < given <= 1

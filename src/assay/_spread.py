@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._types import Floats, Worths
+from ._types import Floats, Worths
 
 PRIOR = 4.0
 

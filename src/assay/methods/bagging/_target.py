@@ -1,4 +1,4 @@
-"""Labels as bags need them: whole numbers for classes, floats for numbers."""
+"""Target: labels as bags need them, whole numbers for classes, floats for numbers."""
 
 from __future__ import annotations
 
