@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from neighbours import METRICS, coarse, far, larger, sparse
 
-from assay import Data, Problem
+from assay import ApproximateKNNShapley, Data, KNNShapley, Problem, value
 from assay.methods.neighbors._lengths import lengths
 from assay.methods.neighbors._space import Space
 
@@ -91,6 +91,21 @@ def test_lengths_of_sparse_rows_of_any_numbers_are_those_of_dense_rows():
         for judge in range(9):
             dense, thin = (lengths(s, judge, np.arange(200), s.table(judge, judge + 1)[0]) for s in spaces)
             np.testing.assert_allclose(thin, dense, rtol=0 if metric == "euclidean" else 1e-12, atol=1e-15)
+
+
+def test_sparse_rows_far_from_the_origin_are_in_the_order_of_dense_ones():
+    """Where lengths of rows drown what sets them apart, differences decide, as among dense rows."""
+    rng = np.random.default_rng(4)
+    X, x = (1e8 + rng.integers(0, 9, (n, 3)) / 2 for n in (200, 5))
+    problem = Problem(Data(X, np.arange(200) % 2), Data(x, np.arange(5) % 2))
+    dense, thin = (Space.of(p.train, p.valid, "euclidean") for p in (problem, sparse(problem)))
+    for judge in range(5):
+        exact = thin.exact(judge, np.arange(200), thin.table(judge, judge + 1)[0])
+        np.testing.assert_array_equal(exact, ((X - x[judge]) ** 2).sum(axis=1))
+    methods = (KNNShapley(k=3), ApproximateKNNShapley(k=3, epsilon=0.05))
+    assert not dense.whole
+    for method in methods:
+        np.testing.assert_array_equal(value(sparse(problem), method).values, value(problem, method).values)
 
 
 def test_a_row_of_zeros_is_at_a_right_angle():

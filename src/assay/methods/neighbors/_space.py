@@ -104,7 +104,10 @@ class Space:
         from . import _distances
 
         X, point, out = self.given[0], self.given[1][judge], np.empty(len(rows))
-        if issparse(X):
+        if issparse(X) and self.metric == "euclidean":
+            support = np.flatnonzero(point)
+            _distances.sparse_squared(X.data, X.indices, X.indptr, point, support, rows, out)
+        elif issparse(X):
             _distances.sparse_products(
                 X.data, X.indices, X.indptr, self.offset, self.factor, point, rows, out
             )
