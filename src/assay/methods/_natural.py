@@ -9,17 +9,16 @@ from sklearn.neighbors import NearestNeighbors
 
 from .._types import Floats
 
-NEAR = 5
 FAR = 0.05  # the share of the rows that are looked at for an excess
-SURE = 0.01
-IMAGINED = 3.0  # trusted rows imagined in every stretch of distances
+SURE = 0.001
+IMAGINED = 1.0  # trusted rows imagined in every stretch of distances
 
 
 def natural(X: Floats, trusted: Floats) -> Floats:
     """The probability (n,) that features are what they were, 1 for all where nothing speaks against it.
 
-    Distances to the fifth nearest of all rows are as those of trusted rows where features are untouched. If
-    the rows farthest away are trusted ones less often than chance allows (1% of the time), the probability
+    Distances to the nearest of all other rows are as those of trusted rows where features are untouched. If
+    the rows farthest away are trusted ones less often than chance allows (0.1% of the time), the probability
     is the ratio of the two densities of that distance, which falls with it: one minus the local false
     discovery rate of Efron (2004) turned round, by isotonic regression.
 
@@ -32,7 +31,7 @@ def natural(X: Floats, trusted: Floats) -> Floats:
     both = np.vstack([X, trusted])
     spread = both.std(axis=0)
     both = (both - both.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    near = NearestNeighbors(n_neighbors=min(NEAR, n + m - 1)).fit(both).kneighbors()[0][:, -1]
+    near = NearestNeighbors(n_neighbors=1).fit(both).kneighbors()[0][:, 0]
     order = np.argsort(near, kind="stable")
     valued = (order < n).astype(float)
     far = int(FAR * (n + m))
