@@ -59,6 +59,26 @@ def test_cuts_are_the_best_there_are(classes, size):
             assert cut == (int(below) + int(above)) // 2
 
 
+def bins_of(X):
+    """Bins of columns, and their values."""
+    return binned(X), kernel.middles_of(X, binned(X))
+
+
+def test_cuts_lie_half_way_between_values():
+    """Rows out of the bag in a gap go where scikit-learn's threshold sends them, however many they are."""
+    n = 200
+    rng = np.random.default_rng(1)
+    values = np.exp(rng.normal(size=n) * 3).astype(np.float32)[:, None]  # gaps of all sizes
+    y = (np.log(values[:, 0]) > 0) + (np.log(values[:, 0]) > 2) * 1.0
+    for seed in range(20):
+        answers, times, start = np.empty(n), np.zeros(n), np.uint64(seed)
+        codes = np.zeros(n, np.int32)
+        kernel.answers_out_of_bag(*bins_of(values), y, codes, 0, 1, start, answers)
+        kernel._draw(np.array([start]), n, times, np.empty(n, np.int32), np.empty(n, np.int32))
+        tree, out = DecisionTreeRegressor().fit(values, y, sample_weight=times), times == 0
+        np.testing.assert_array_equal(answers[out], tree.predict(values[out]))
+
+
 def test_a_regression_tree_is_that_of_scikit_learn():
     """On one column of ranks every answer out of bag equals scikit-learn's tree on the same bag."""
     n = 250
@@ -68,7 +88,8 @@ def test_a_regression_tree_is_that_of_scikit_learn():
     for seed in range(20):
         answers = np.empty(n)
         start = np.uint64(seed)
-        kernel.answers_out_of_bag(binned(ranks[:, None]), y, np.zeros(n, np.int32), 0, 1, start, answers)
+        codes = np.zeros(n, np.int32)
+        kernel.answers_out_of_bag(*bins_of(ranks[:, None]), y, codes, 0, 1, start, answers)
         times = np.zeros(n)
         kernel._draw(np.array([start]), n, times, np.empty(n, np.int32), np.empty(n, np.int32))
         assert times.sum() == n
@@ -110,7 +131,7 @@ def test_trees_have_no_limit_of_depth(classes):
     told = 0
     for seed in range(30):
         answers = np.empty(240)
-        kernel.answers_out_of_bag(binned(X), y.astype(float), codes, classes, 2, np.uint64(seed), answers)
+        kernel.answers_out_of_bag(*bins_of(X), y.astype(float), codes, classes, 2, np.uint64(seed), answers)
         out = ~np.isnan(answers)
         twin_in = out & ~out.reshape(-1, 2)[:, ::-1].ravel()
         np.testing.assert_array_equal(answers[twin_in], y[twin_in])

@@ -237,12 +237,43 @@ def _best(columns, rows, tries, state, features, keys, weights, sums, members, m
 
 
 @compiled
-def answers_out_of_bag(columns, y, codes, classes, tries, seed, answers):
+def middles_of(X, columns):
+    """The value (d, BINS) half-way between the least and the largest of each bin of X (n, d)."""
+    d, n = columns.shape
+    low, high = np.full((d, BINS), np.inf), np.full((d, BINS), -np.inf)
+    for row in range(n):
+        for f in range(d):
+            k, x = columns[f, row], np.float64(X[row, f])
+            low[f, k], high[f, k] = min(low[f, k], x), max(high[f, k], x)
+    return low / 2 + high / 2
+
+
+@compiled
+def _halfway(column, rows, cut, middles):
+    """The last bin at most half-way, by value, between the bins of `rows` next to `cut`.
+
+    Rows out of the bag may lie between them, and numbers of bins say nothing of how wide a gap is.
+    """
+    below, above = 0, BINS - 1
+    for row in rows:
+        k = np.int64(column[row])
+        if k <= cut:
+            below = max(below, k)
+        else:
+            above = min(above, k)
+    limit = middles[below] / 2 + middles[above] / 2
+    while below + 1 < above and middles[below + 1] <= limit:
+        below += 1
+    return below
+
+
+@compiled
+def answers_out_of_bag(columns, middles, y, codes, classes, tries, seed, answers):
     """Grow a tree on a bag drawn by `seed`; fill `answers` (n,) for the rows out of it, nan for the others.
 
-    `columns` (d, n) uint8 are bins; `tries` is how many features a node looks at, more where all of these
-    are constant. For numbers `classes` is 0 and `y` (n,) holds them; else `y` and `codes` (n,) are 0, 1, ...,
-    which are what is answered, the first of equals.
+    `columns` (d, n) uint8 are bins, `middles` (d, BINS) their values; `tries` is how many features a node
+    looks at, more where all of these are constant. For numbers `classes` is 0 and `y` (n,) holds them; else
+    `y` and `codes` (n,) are 0, 1, ..., which are what is answered, the first of equals.
     """
     d, n = columns.shape
     state = np.array([seed], np.uint64)
@@ -278,6 +309,7 @@ def answers_out_of_bag(columns, y, codes, classes, tries, seed, answers):
             for i in range(out, end):
                 answers[outside[i]] = answer
             continue
+        cut = _halfway(columns[chosen], inside[start:stop], cut, middles[chosen])
         middle = _part(columns[chosen], inside, start, stop, cut, spare)
         fork = _part(columns[chosen], outside, out, end, cut, spare)
         stack[top] = middle, stop, fork, end

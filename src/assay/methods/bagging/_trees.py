@@ -19,7 +19,10 @@ class Trees:
     """Bags of one tree each; `X` (n, d) is dense."""
 
     def __init__(self, X: NDArray[Any], target: Target) -> None:
+        from ._grow_kernel import middles_of
+
         self._columns = binned(X)
+        self._middles = middles_of(X, self._columns)
         self._target = target
         self._codes = np.zeros(len(X), np.int32) if target.numbers else target.codes.astype(np.int32)
         self._tries = max(1, isqrt(X.shape[1]))
@@ -34,7 +37,8 @@ class Trees:
 
         target, outcome = self._target, np.empty(len(self._codes))
         classes = 0 if target.classes is None else len(target.classes)
-        answers_out_of_bag(self._columns, target.codes, self._codes, classes, self._tries, seed, outcome)
+        bins = self._columns, self._middles
+        answers_out_of_bag(*bins, target.codes, self._codes, classes, self._tries, seed, outcome)
         judge(outcome, target.codes, target.numbers)
         return outcome
 
