@@ -258,10 +258,20 @@ def test_odd_names_work(call, tmp_path, name):
     frame = people().rename(columns={"age": name, "rich": f"{name} target", "id": f"{name} id"})
     path = database(tmp_path / "x.duckdb", name, frame)
     answer = call(
-        "value", path, "--table", name, "--target", f"{name} target", "--key", f"{name} id", "--json"
+        "value",
+        path,
+        "--table",
+        name,
+        "--target",
+        f"{name} target",
+        "--key",
+        f"{name} id",
+        "--evals",
+        1,
+        "--json",
     )
     assert answer.code == 0, answer.err
-    assert json.loads(answer.out)["method"] == "DataOOB"
+    assert json.loads(answer.out)["method"] == "Consensus"
 
 
 def test_value_changes_nothing(call, tmp_path, people_csv):
