@@ -224,14 +224,13 @@ def test_killed_twice_the_values_are_the_same_bits(tmp_path, monkeypatch):
     stream = Stream(written(tmp_path / "rows.parquet", X, y), Data(V, t), target="y")
     np.savez(tmp_path / "judges.npz", V=V, t=t)
     left = [run_child(tmp_path, "killed.parquet") for _ in range(2)]
-    assert left[0] == 160
-    assert left[1] <= 128
+    assert left == [160, 128]
     done: list[int] = []
     add = _saved.Saved.add
     monkeypatch.setattr(_saved.Saved, "add", lambda self, now, part: (done.append(now), add(self, now, part)))
     method = KNNShapley(k=3)
     found = stream.value(tmp_path / "killed.parquet", method)
-    assert done[0] - 16 >= 160 - left[1] + 32
+    assert done[0] == 80
     whole = stream.value(tmp_path / "whole.parquet", method)
     assert found.values.tobytes() == whole.values.tobytes()
     there = ["judges.npz", "killed.parquet", "rows.parquet", "whole.parquet"]
@@ -239,7 +238,7 @@ def test_killed_twice_the_values_are_the_same_bits(tmp_path, monkeypatch):
 
 
 def run_child(folder: Path, out: str) -> int:
-    """Kill a run soon after two more groups of judges are done; how many were left to do at its start."""
+    """Kill a run when two more groups of judges are done; how many were left to do at its start."""
     command = [sys.executable, str(CHILD), str(folder), out]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
@@ -287,6 +286,7 @@ def test_another_run_does_not_carry_on_from_this_one(tmp_path, monkeypatch):
         stream = Stream(source, Data(V, t), target="y")
 
 
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux alone tells a peak from now on")
 def test_the_forecast_of_bytes_is_what_a_run_takes(tmp_path):
     """Memory is within 25% of the forecast, measured in a process of its own, and so is what is on disk."""
     n, m, d = 2_000_000, 6, 2

@@ -37,7 +37,9 @@ class ThresholdKNNShapley(Valuer):
     and label by 1, so that the noise is that of the analytic Gaussian mechanism for a vector which moves by
     the root of judges times labels. A row's own value is for its owner's eyes only: it shows her row. Not
     private are the validation rows, the set of classes, and `threshold`, which hence has to be given and must
-    not be chosen by looking at the training rows. Who knows the seed can take the noise off.
+    not be chosen by looking at the training rows. Replacing a row by another is removing one and adding one,
+    and further releases add up. Who knows the seed can take the noise off, and the default of 0 is public:
+    give `value` a secret one, such as `seed=secrets.randbits(128)`.
 
     Parameters
     ----------
