@@ -8,9 +8,11 @@ from math import comb
 
 import numpy as np
 from scipy.optimize import linprog, minimize
+from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
-from assay import Data, Memory, Problem, TableGame
+from assay import Data, Memory, Needs, Problem, TableGame, Valuer
 
 
 def bits_of(n: int) -> np.ndarray:
@@ -149,7 +151,7 @@ def of_game(game: TableGame) -> Problem:
     return Problem(Data(np.zeros((game.n, 1))), game=game)
 
 
-def two_clouds(n: int = 20, m: int = 30, seed: int = 0, *, text: bool = False) -> Problem:
+def two_clouds(n: int = 20, m: int = 30, seed: int = 0, *, text: bool = False, model=None) -> Problem:
     """Two clouds of points, one class each; the labels of the first three rows are wrong."""
     rng = np.random.default_rng(seed)
     names = np.array(["lo", "hi"]) if text else np.array([0, 1])
@@ -157,7 +159,14 @@ def two_clouds(n: int = 20, m: int = 30, seed: int = 0, *, text: bool = False) -
     X = rng.normal(size=(n, 2)) + 3 * y[:, None]
     X_valid = rng.normal(size=(m, 2)) + 3 * v[:, None]
     y[:3] = 1 - y[:3]
-    return Problem(Data(X, names[y]), Data(X_valid, names[v]), GaussianNB())
+    return Problem(Data(X, names[y]), Data(X_valid, names[v]), model or GaussianNB())
+
+
+def suited(method: Valuer, **how) -> Problem:
+    """Two clouds, with a model that `method` can work with."""
+    if Needs.TREES in method.needs:
+        return two_clouds(**how, model=GradientBoostingClassifier(n_estimators=5, random_state=0))
+    return two_clouds(**how, model=LogisticRegression() if Needs.GRADIENTS in method.needs else None)
 
 
 class Notebook(Memory):

@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 
 from ._errors import AssayError
 from ._frozen import _is_fitted as is_fitted
-from ._problem import Problem
+from ._problem import Problem, is_torch
 from ._types import Floats
 
 BATCH = 256  # rows that pass through a network at a time
@@ -82,7 +82,7 @@ def embed(rows: Any, encoder: Any, layer: str | None = None) -> Floats:
     >>> embed(["a", "bbb"], lambda texts: [[len(text)] for text in texts]).tolist()
     [[1.0], [3.0]]
     """
-    if layer is not None and not _is_torch(encoder):
+    if layer is not None and not is_torch(encoder):
         raise AssayError(f"layer is {layer!r}, but the encoder {_name(encoder)} is no torch module.")
     try:
         made = _run(rows, encoder, layer)
@@ -245,7 +245,7 @@ def _fitted(problem: Problem, encoder: Any) -> Any:
 
 
 def _run(rows: Any, encoder: Any, layer: str | None) -> Any:
-    if _is_torch(encoder):
+    if is_torch(encoder):
         return _through(rows, encoder, layer)
     for way in ("transform", "encode"):
         if callable(getattr(encoder, way, None)):
@@ -255,11 +255,6 @@ def _run(rows: Any, encoder: Any, layer: str | None) -> Any:
     raise AssayError(
         f"The encoder is {encoder!r}; pass a transformer, a torch module, one with encode or a function."
     )
-
-
-def _is_torch(encoder: Any) -> bool:
-    """Whether it is a torch module; torch is not imported for the question."""
-    return any(kind.__module__.startswith("torch.nn.") for kind in type(encoder).__mro__)
 
 
 def _through(rows: Any, network: Any, layer: str | None) -> Floats:

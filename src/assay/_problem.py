@@ -100,12 +100,16 @@ class Problem:
         The rows to value.
     valid : Data, optional
         The rows that judge. Without them, methods that need judges are cross-fitted; see `value`.
-    model : estimator, optional
-        A scikit-learn estimator; it is cloned, never fitted in place.
+    model : estimator | torch.nn.Module, optional
+        A scikit-learn estimator, which is cloned, never fitted in place; or, for methods that ask gradients, a
+        trained torch module.
     score : str | Score
         A scorer of scikit-learn, or a function (y_true, y_pred) -> float; higher is better.
     game : Game, optional
         What coalitions are worth, given in full; takes the place of refitting `model`.
+    gradients : Gradients, optional
+        Gradients of the loss of rows, such as `assay.TorchGradients(module, loss)`; take the place of `model`
+        for methods that ask gradients.
 
     Raises
     ------
@@ -123,6 +127,7 @@ class Problem:
     model: Any = None
     score: Score | str = "accuracy"
     game: Game | None = field(default=None)
+    gradients: Any = None
 
     def __post_init__(self) -> None:
         for name in ("train", "valid"):
@@ -135,8 +140,15 @@ class Problem:
             raise AssayError(f"Problem.score is {self.score!r}; pass a scorer's name or f(y_true, y_pred).")
         if self.game is not None and self.game.n != self.n:
             raise AssayError(f"Problem.game has {self.game.n} players, but train has {self.n} rows.")
-        if self.model is not None and not callable(getattr(self.model, "fit", None)):
-            raise AssayError(f"Problem.model is {self.model!r}; pass a scikit-learn estimator, not fitted.")
+        fits = callable(getattr(self.model, "fit", None)) or is_torch(self.model)
+        if self.model is not None and not fits:
+            raise AssayError(
+                f"Problem.model is {self.model!r}; pass a scikit-learn estimator, not fitted, or a torch module."
+            )
+        if self.gradients is not None and not callable(getattr(self.gradients, "rows", None)):
+            raise AssayError(
+                f"Problem.gradients is {self.gradients!r}; pass assay.TorchGradients(module, loss), say."
+            )
         if self.valid is not None:
             _check_twins(self.train, self.valid)
 
@@ -198,7 +210,7 @@ class Problem:
         y = self.train.y
         if y is None or y.dtype.kind in "Ub":
             return "class"
-        regressor = self.model is not None and is_regressor(self.model)
+        regressor = self.model is not None and not is_torch(self.model) and is_regressor(self.model)
         if self.score in NUMBER_SCORES or regressor or (y.dtype.kind == "f" and (y % 1 != 0).any()):
             return "number"
         return "class"
@@ -216,6 +228,11 @@ class Problem:
         """The validation rows and the score, ready to judge a fitted model."""
         assert self.valid is not None
         return Judge(self.score, self.valid.X, self.valid.y, self.classes)
+
+
+def is_torch(thing: Any) -> bool:
+    """Whether it is a torch module; torch is not imported for the question."""
+    return any(kind.__module__.startswith("torch.nn.") for kind in type(thing).__mro__)
 
 
 def _locked(array: NDArray[Any]) -> NDArray[Any]:

@@ -40,6 +40,8 @@ class Needs(Flag):
     VALID = auto()  # rows that judge; cross-fitted if there are none
     GAME = auto()  # a game, or labels, rows that judge and a model to make one of
     REFITS = auto()  # labels and a model to refit, whose answers it judges its own way: no game of one's own
+    GRADIENTS = auto()  # gradients, or a linear estimator or torch module to make them of
+    TREES = auto()  # a model that is an ensemble of trees
 
 
 class Axioms(Flag):
@@ -238,6 +240,10 @@ def check_needs(problem: Problem, method: Valuer) -> bool:
         fixes.append(("labels of the validation rows", "valid=assay.Data(X_valid, y_valid)"))
     if refits and p.model is None:
         fixes.append(("a model to refit (or a game)", "model=an estimator"))
+    if Needs.GRADIENTS in needs and p.model is None and p.gradients is None:
+        fixes.append(("a model with gradients", "model=a linear estimator or torch module"))
+    if Needs.TREES in needs and p.model is None:
+        fixes.append(("an ensemble of trees", "model=a gradient boosting estimator"))
     if fixes:
         lacks, passed = (", ".join(words) for words in zip(*fixes, strict=True))
         raise AssayError(f"{type(method).__name__} needs {lacks}; pass assay.Problem({passed}).")

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.base import clone
-from truth import Notebook, two_clouds
+from truth import Notebook, suited
 
 import assay
 from assay import REGISTRY, AssayError, Data, Needs, Problem, Stop, Valuation, Valuer, value
@@ -31,7 +31,7 @@ def run(problem: Problem, method: Valuer, **how) -> Valuation:
 
 def test_one_finite_value_a_row(method):
     """A method gives every row one finite value, in row order, under the row's own key."""
-    problem = two_clouds()
+    problem = suited(method)
     train = Data(problem.train.X, problem.train.y, ids=[f"row {i}" for i in range(problem.n)])
     valuation = run(replace(problem, train=train), method)
     assert valuation.values.shape == (problem.n,)
@@ -42,7 +42,7 @@ def test_one_finite_value_a_row(method):
 
 def test_same_seed_same_bits(method):
     """The same seed gives the same bits, with one worker and with two."""
-    first, second, apart = (run(two_clouds(), method, seed=7, n_jobs=jobs) for jobs in (None, 1, 2))
+    first, second, apart = (run(suited(method), method, seed=7, n_jobs=jobs) for jobs in (None, 1, 2))
     for other in (second, apart):
         assert first.values.tobytes() == other.values.tobytes()
         assert (first.stderr is None) == (other.stderr is None)
@@ -52,7 +52,7 @@ def test_same_seed_same_bits(method):
 
 def test_the_problem_is_not_touched(method):
     """Valuing changes no array and fits no model in place."""
-    problem = two_clouds()
+    problem = suited(method)
     parts = (problem.train.X, problem.train.y, problem.valid.X, problem.valid.y)
     before = [part.copy() for part in parts]
     run(problem, method)
@@ -63,7 +63,7 @@ def test_the_problem_is_not_touched(method):
 
 def test_permuting_rows_permutes_values(method):
     """The order of the rows does not matter: exactly for closed forms, within the errors for the others."""
-    problem = two_clouds()
+    problem = suited(method)
     order = np.random.default_rng(5).permutation(problem.n)
     a = run(problem, method, seed=1)
     b = run(replace(problem, train=problem.train.take(order)), method, seed=2)
@@ -76,7 +76,7 @@ def test_permuting_rows_permutes_values(method):
 
 def test_text_labels_are_worth_what_numbers_are(method):
     """Naming the classes changes no value."""
-    numbers, text = two_clouds(), two_clouds(text=True)
+    numbers, text = suited(method), suited(method, text=True)
     flipped = Data(numbers.train.X, 1 - numbers.train.y), Data(numbers.valid.X, 1 - numbers.valid.y)
     same_order = replace(numbers, train=flipped[0], valid=flipped[1])  # "hi" < "lo" as 0 < 1
     a, b = run(same_order, method), run(text, method)
@@ -95,7 +95,7 @@ def test_names_what_is_missing(method):
 
 def test_several_labels_a_row_are_taken_or_refused(method):
     """Labels in columns are valued by the methods that say so, and refused by name by all others."""
-    p = two_clouds()
+    p = suited(method)
     train, valid = (Data(part.X, np.column_stack([part.y, 1 - part.y])) for part in (p.train, p.valid))
     problem = replace(p, train=train, valid=valid)
     if method.multilabel or method.needs is Needs.NOTHING:
@@ -107,20 +107,20 @@ def test_several_labels_a_row_are_taken_or_refused(method):
 
 def test_interrupted_and_resumed_same_bits(method):
     """A run that is broken off and repeated with the same memory ends in the same bits."""
-    whole, memory = run(two_clouds(), method, seed=3), Notebook()
+    whole, memory = run(suited(method), method, seed=3), Notebook()
 
     def interrupt(now: Valuation) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(two_clouds(), method, seed=3, memory=memory, on_estimate=interrupt)
-    again = run(two_clouds(), method, seed=3, memory=memory)
+        run(suited(method), method, seed=3, memory=memory, on_estimate=interrupt)
+    again = run(suited(method), method, seed=3, memory=memory)
     assert again.values.tobytes() == whole.values.tobytes()
 
 
 def test_without_validation_rows_no_row_judges_itself(method):
     """With no validation rows a method that needs them is cross-fitted, and says so."""
-    problem = replace(two_clouds(), valid=None)
+    problem = replace(suited(method), valid=None)
     valuation = run(problem, method)
     judged = bool(method.needs & (Needs.VALID | Needs.GAME))
     assert ("cross-fitted in 5 folds" in valuation.method) == judged
@@ -130,7 +130,7 @@ def test_without_validation_rows_no_row_judges_itself(method):
 def test_is_a_scikit_learn_estimator(method):
     """A method clones with its settings, and `fit` gives what `value` gives."""
     assert clone(method).get_params() == method.get_params()
-    p = two_clouds()
+    p = suited(method)
     sides = {"X_valid": p.valid.X, "y_valid": p.valid.y, "model": p.model}
     fitted = clone(method).fit(p.train.X, p.train.y, **sides, stop=STOP, seed=4)
     np.testing.assert_array_equal(fitted.values_, run(p, method, seed=4).values)
