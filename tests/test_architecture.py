@@ -15,8 +15,10 @@ LAYERS = [
     *("_progress", "_parallel", "_shared", "_ray", "_seeded", "_game", "_parallel_game"),
     "_group_game",
     *("_scoring", "_problem", "_frozen", "_embedding", "_learners", "_keys", "_cloning", "_model_game"),
+    "_outputs",
     *("_valuation", "_stop", "_crossfit", "_valuer"),
-    *("methods", "_evaluations", "_plan", "tables", "stream", "store"),
+    *("_gradients", "_curvature"),
+    *("methods", "metrics", "_evaluations", "_plan", "tables", "stream", "store"),
     *("repair", "report", "data", "cli", "__main__"),
 ]
 UPWARD = {("_problem", "tables"), ("_valuer", "methods")}  # inside a function, so that `import` stays a tree

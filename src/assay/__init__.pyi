@@ -17,6 +17,9 @@ from ._game import Game as Game
 from ._game import Memory as Memory
 from ._game import OrderedGame as OrderedGame
 from ._game import TableGame as TableGame
+from ._gradients.features import Features as Features
+from ._gradients.gradients import Gradients as Gradients
+from ._gradients.linear import LinearGradients as LinearGradients
 from ._group_game import GroupGame as GroupGame
 from ._keys import game_key as game_key
 from ._model_game import ModelGame as ModelGame
@@ -46,6 +49,7 @@ from .methods import Consensus as Consensus
 from .methods import DataOOB as DataOOB
 from .methods import DeltaShapley as DeltaShapley
 from .methods import GroupTesting as GroupTesting
+from .methods import Influence as Influence
 from .methods import KernelShapley as KernelShapley
 from .methods import KNNBanzhaf as KNNBanzhaf
 from .methods import KNNLeaveOneOut as KNNLeaveOneOut

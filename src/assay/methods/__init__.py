@@ -15,6 +15,7 @@ from .consensus import Consensus as Consensus
 from .control.random import Random as Random
 from .coverage.complexity_gap import ComplexityGap as ComplexityGap
 from .coverage.robust_volume import RobustVolume as RobustVolume
+from .influence.influence import Influence as Influence
 from .neighbors.approximate_knn_shapley import ApproximateKNNShapley as ApproximateKNNShapley
 from .neighbors.calibrated_knn_shapley import CalibratedKNNShapley as CalibratedKNNShapley
 from .neighbors.knn_banzhaf import KNNBanzhaf as KNNBanzhaf

@@ -1,0 +1,1 @@
+"""Metrics: inverses of curvatures, by which features are multiplied."""

@@ -1,0 +1,1 @@
+"""Gradients of the loss of single rows: how they are made, kept and multiplied."""

@@ -1,0 +1,1 @@
+"""Methods that ask the gradients of a trained model."""
