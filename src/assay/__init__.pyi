@@ -20,6 +20,7 @@ from ._game import TableGame as TableGame
 from ._gradients.features import Features as Features
 from ._gradients.gradients import Gradients as Gradients
 from ._gradients.linear import LinearGradients as LinearGradients
+from ._gradients.torch_gradients import TorchGradients as TorchGradients
 from ._group_game import GroupGame as GroupGame
 from ._keys import game_key as game_key
 from ._model_game import ModelGame as ModelGame

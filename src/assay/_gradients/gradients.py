@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from .._errors import AssayError
 from .._types import Floats
 from .features import Features
 
@@ -22,6 +23,17 @@ class Gradients(ABC):
     """
 
     linear: ClassVar[bool] = False  # outputs are linear in the parameters
+    classes: Any = None  # sorted, where labels are classes
+
+    @property
+    def checkpoints(self) -> Iterator[Gradients]:
+        """The gradients at each kept moment of the training; those of the trained model alone by default."""
+        yield self
+
+    @property
+    def rates(self) -> Floats:
+        """The learning rate of each checkpoint."""
+        return np.ones(1)
 
     @property
     @abstractmethod
@@ -48,6 +60,18 @@ class Gradients(ABC):
     @abstractmethod
     def losses(self, data: Any) -> Floats:
         """The loss of each row, (n,)."""
+
+    def probabilities(self, data: Any) -> Floats:
+        """The probability of the last class of each row, (n,); for numbers, the prediction.
+
+        Raises
+        ------
+        AssayError
+            If this source does not know them.
+        """
+        raise AssayError(
+            f"{type(self).__name__} has no probabilities, which this target compares; take another target."
+        )
 
     @abstractmethod
     def roots(self, data: Any) -> list[Features]:

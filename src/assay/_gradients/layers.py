@@ -1,8 +1,8 @@
 """The gradient of one layer for many rows: as outer products that are never multiplied out, or in full.
 
 A linear layer's gradient for a row is the sum over its tokens of b aᵀ, where a is what came in (with a
-trailing 1 for the bias) and b the gradient of the loss by what came out. Products of such gradients need a and
-b alone.
+trailing 1 for the bias) and b the gradient of the loss by what came out. Products of such gradients need a
+and b alone.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ class Outer:
 
     def gram(self, other: Layer) -> Floats:
         """Products of each row with each row of `other`, (n, m)."""
-        if isinstance(other, Full):
+        if not isinstance(other, Outer):
             if len(other) == 1:
-                return self.along(other.g[0])[:, None]
-            return _in_blocks(self, lambda part: part.dense() @ other.g.T)
+                return self.along(other.dense()[0])[:, None]
+            return _in_blocks(self, lambda part: other.gram(Full(part.dense())).T)
         tokens = self.a.shape[1] * other.a.shape[1]
         if tokens * (self.a.shape[2] + self.b.shape[2]) > self.width:
             dense = other.dense()
@@ -93,8 +93,8 @@ class Outer:
 
     def rowdot(self, other: Layer) -> Floats:
         """The product of each row with the same row of `other`, (n,)."""
-        if isinstance(other, Full):
-            matrices = other.g.reshape(len(self), self.b.shape[2], self.a.shape[2])
+        if not isinstance(other, Outer):
+            matrices = other.dense().reshape(len(self), self.b.shape[2], self.a.shape[2])
             return (np.matmul(self.a, matrices.transpose(0, 2, 1)) * self.b).sum(axis=(1, 2))
         inside = np.matmul(self.a, other.a.transpose(0, 2, 1))
         return (inside * np.matmul(self.b, other.b.transpose(0, 2, 1))).sum(axis=(1, 2))
@@ -153,7 +153,62 @@ class Full:
         return np.einsum("ij,ij->i", self.g, other.g) if isinstance(other, Full) else other.rowdot(self)
 
 
-Layer = Outer | Full
+@dataclass(frozen=True, eq=False)
+class Sparse:
+    """Gradients of rows that are 0 nearly everywhere: those of a table of embeddings.
+
+    Parameters
+    ----------
+    g : sparse array of shape (n, p), CSR
+    """
+
+    g: Any
+
+    def __len__(self) -> int:
+        return self.g.shape[0]
+
+    @property
+    def width(self) -> int:
+        """Parameters of the layer."""
+        return self.g.shape[1]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes kept."""
+        return self.g.data.nbytes + self.g.indices.nbytes + self.g.indptr.nbytes
+
+    def take(self, rows: Positions | slice) -> Sparse:
+        """These rows."""
+        return Sparse(self.g[rows])
+
+    def scaled(self, weights: Floats) -> Sparse:
+        """Each row times its weight."""
+        return Sparse(self.g.multiply(weights[:, None].astype(self.g.dtype)).tocsr())
+
+    def dense(self) -> Floats:
+        """The gradients, (n, p)."""
+        return self.g.toarray()
+
+    def total(self, weights: Floats) -> Full:
+        """The weighted sum of the rows, as one row."""
+        return Full((self.g.T @ weights.astype(self.g.dtype))[None])
+
+    def gram(self, other: Layer) -> Floats:
+        """Products of each row with each row of `other`, (n, m)."""
+        return (self.g @ other.g.T).toarray() if isinstance(other, Sparse) else self.g @ other.dense().T
+
+    def along(self, vector: Floats) -> Floats:
+        """The product of each row with one vector (p,), (n,)."""
+        return self.g @ vector.astype(self.g.dtype, copy=False)
+
+    def rowdot(self, other: Layer) -> Floats:
+        """The product of each row with the same row of `other`, (n,)."""
+        return np.asarray(
+            self.g.multiply(other.g if isinstance(other, Sparse) else other.dense()).sum(axis=1)
+        )
+
+
+Layer = Outer | Full | Sparse
 
 
 def blocks(rows: int, bytes_a_row: int) -> Iterator[slice]:

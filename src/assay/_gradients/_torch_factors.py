@@ -1,0 +1,134 @@
+"""From what went into a module, and the gradient by what came out, to the gradients of its parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import nn
+from torch.nn import functional
+
+from .._errors import AssayError
+from ._torch_parts import Part
+from .layers import Full, Layer, Outer, Sparse
+
+
+def factors(part: Part, module: Any, calls: list[tuple[Any, Any]]) -> Layer:
+    """The gradients of a part for the rows of a batch.
+
+    Parameters
+    ----------
+    part : Part
+    module : torch.nn.Module
+    calls : list of (input, gradient by the output)
+        One for each time that the module was called.
+    """
+    if part.kind == "embedding":
+        return _embedding(module, calls)
+    if part.kind == "norm":
+        return Full(sum(_norm(part, module, x, b) for x, b in calls))
+    pairs = [_tokens(part, module, x, b) for x, b in calls]
+    a, b = (torch.cat(sides, dim=1) if len(calls) > 1 else sides[0] for sides in zip(*pairs, strict=True))
+    if a.shape[1] * (a.shape[2] + b.shape[2]) > a.shape[2] * b.shape[2]:
+        return Full(torch.bmm(b.transpose(1, 2), a).flatten(1).numpy())
+    return Outer(a.numpy(), b.numpy())
+
+
+def _tokens(part: Part, module: Any, x: Any, b: Any) -> tuple[Any, Any]:
+    """What came in and the gradients by what came out, (n, T, A) and (n, T, B)."""
+    rows = len(b)
+    if isinstance(module, nn.Linear):
+        a, b = x.reshape(rows, -1, module.in_features), b.reshape(rows, -1, module.out_features)
+    else:
+        a, b = _patches(module, x), b.flatten(2).transpose(1, 2)
+    names = [name.rsplit(".", 1)[-1] for name in part.shapes]
+    if "bias" not in names:
+        return a, b
+    ones = torch.ones(*a.shape[:2], 1, dtype=a.dtype)
+    return (torch.cat([a, ones], dim=2) if "weight" in names else ones), b
+
+
+def _patches(module: Any, x: Any) -> Any:
+    """The windows that a convolution looks at, (n, places, channels x size)."""
+    kernel, dilation, padding, stride = (
+        tuple(getattr(module, name)) for name in ("kernel_size", "dilation", "padding", "stride")
+    )
+    if isinstance(module, nn.Conv1d):
+        x = x[:, :, None]
+        kernel, dilation, padding, stride = (1, *kernel), (1, *dilation), (0, *padding), (1, *stride)
+    return functional.unfold(x, kernel, dilation=dilation, padding=padding, stride=stride).transpose(1, 2)
+
+
+def _embedding(module: Any, calls: list[tuple[Any, Any]]) -> Sparse:
+    rows, size = len(calls[0][1]), module.embedding_dim
+    ids = torch.cat([x.reshape(rows, -1) for x, _ in calls], dim=1).numpy()
+    b = torch.cat([g.reshape(rows, -1, size) for _, g in calls], dim=1).numpy()
+    if module.padding_idx is not None:
+        b = b * (ids != module.padding_idx)[:, :, None]
+    columns = (ids[:, :, None] * size + np.arange(size)).reshape(rows, -1)
+    starts = np.arange(rows + 1) * columns.shape[1]
+    shape = (rows, module.num_embeddings * size)
+    table = csr_array((b.ravel(), columns.ravel(), starts), shape=shape)
+    table.sum_duplicates()
+    table.eliminate_zeros()
+    return Sparse(table)
+
+
+def _norm(part: Part, module: Any, x: Any, b: Any) -> Any:
+    """Gradients (n, p) of the scales and shifts, elementwise on what was normalised."""
+    if isinstance(module, nn.LayerNorm):
+        level = functional.layer_norm(x, module.normalized_shape, eps=module.eps)
+        places = tuple(range(1, x.ndim - len(module.normalized_shape)))
+    elif isinstance(module, nn.GroupNorm):
+        level = functional.group_norm(x, module.num_groups, eps=module.eps)
+        places = tuple(range(2, x.ndim))
+    else:
+        level = functional.batch_norm(x, module.running_mean, module.running_var, eps=module.eps)
+        places = tuple(range(2, x.ndim))
+    made = {"weight": level * b, "bias": b}
+    pieces = [made[name.rsplit(".", 1)[-1]] for name in part.shapes]
+    summed = [piece.sum(dim=places) if places else piece for piece in pieces]
+    return torch.cat([piece.flatten(1) for piece in summed], dim=1).numpy()
+
+
+def stacked(batches: list[Layer]) -> Layer:
+    """The rows of several batches, one after another; shorter sequences are filled up with zeros."""
+    first = batches[0]
+    if isinstance(first, Sparse):
+        from scipy.sparse import vstack
+
+        return Sparse(csr_array(vstack([batch.g for batch in batches if isinstance(batch, Sparse)])))
+    if isinstance(first, Full):
+        if not all(isinstance(batch, Full) for batch in batches):
+            return Full(np.concatenate([batch.dense() for batch in batches]))
+        return Full(np.concatenate([batch.g for batch in batches if isinstance(batch, Full)]))
+    if not all(isinstance(batch, Outer) for batch in batches):
+        return Full(np.concatenate([batch.dense() for batch in batches]))
+    outers = [batch for batch in batches if isinstance(batch, Outer)]
+    longest = max(batch.a.shape[1] for batch in outers)
+    return Outer(
+        *(np.concatenate([_longer(s, longest) for s in (getattr(o, side) for o in outers)]) for side in "ab")
+    )
+
+
+def _longer(array: Any, tokens: int) -> Any:
+    lacking = tokens - array.shape[1]
+    return array if not lacking else np.pad(array, ((0, 0), (0, lacking), (0, 0)))
+
+
+def check_batch_norm(module: Any) -> None:
+    """Refuse batch norms without running averages.
+
+    Raises
+    ------
+    AssayError
+        If rows would depend on the other rows of their batch.
+    """
+    for name, child in module.named_modules():
+        if isinstance(child, nn.modules.batchnorm._BatchNorm) and child.running_mean is None:
+            raise AssayError(
+                f"The batch norm {name!r} keeps no running averages, so that a row's gradient depends on its "
+                "batch; train with track_running_stats=True, or take GroupNorm or LayerNorm."
+            )

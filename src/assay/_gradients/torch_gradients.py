@@ -1,0 +1,241 @@
+"""Gradients of any network of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any, final
+
+import numpy as np
+
+from .._errors import AssayError
+from .._parallel import each, workers
+from .._types import Floats, Labels
+from .features import Features
+from .gradients import Curvature, Gradients, Of
+
+PAST = 1.3  # how far past the boundary an attacked row is moved, in distances to it
+VECTORS = 32  # multiplied by a curvature at once
+
+
+@final
+class TorchGradients(Gradients):
+    """Gradients of the loss of single rows by the parameters of a trained network.
+
+    Linear layers, convolutions, embeddings and norms are taken from what goes into them and the gradients by
+    what comes out: one forward and half a backward pass, no gradient multiplied out. Other parameters, and
+    shared ones, by `torch.func`. On the first batch both ways are compared, and what differs is taken the
+    plain way. The network is copied, in evaluation mode: dropout is off, batch norms use their averages.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Trained; frozen parameters (`requires_grad=False`) do not count. float16 and bfloat16 become float32.
+    loss : str | callable
+        "cross_entropy" (outputs (n, classes), labels codes), "binary" (one logit), "squared" (squared error
+        summed over the outputs), or f(outputs, targets) -> loss of each row, (n,).
+    classes : array-like, optional
+        In the order of the outputs, sorted, where labels are not codes from 0.
+    layers : sequence of str, optional
+        Names of the modules whose parameters count; all if not given.
+    checkpoints : sequence of state dicts, optional
+        Of the same network while it was trained, for methods that sum over them; `module` alone if not given.
+    rates : sequence of float, optional
+        The learning rate of each checkpoint (times the steps that it stands for); 1 if not given.
+
+    Raises
+    ------
+    AssayError
+        If torch is missing, nothing is trained, or a batch norm keeps no averages.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from assay import Data, Problem, TorchGradients, value
+    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2))
+    >>> rows = Data([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1])
+    >>> TorchGradients(net).rows(rows).width
+    17
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        loss: str | Callable[[Any, Any], Any] = "cross_entropy",
+        *,
+        classes: Labels | Sequence[Any] | None = None,
+        layers: Sequence[str] | None = None,
+        checkpoints: Sequence[dict[str, Any]] | None = None,
+        rates: Sequence[float] | None = None,
+    ) -> None:
+        require_torch("TorchGradients")
+        from . import _torch_factors, _torch_loss, _torch_parts
+
+        self.loss, self.classes = loss, None if classes is None else np.asarray(classes)
+        self.layers = None if layers is None else tuple(layers)
+        self._loss = _torch_loss.loss_of(loss)
+        self.module = _copied(module)
+        _torch_factors.check_batch_norm(self.module)
+        self._parts, self._checked = _torch_parts.parts_of(self.module, self.layers), False
+        self._states, self._rates = checkpoints, rates
+        if checkpoints is not None and (not checkpoints or len(rates or checkpoints) != len(checkpoints)):
+            raise AssayError("TorchGradients needs at least one checkpoint, and one rate for each of them.")
+
+    @property
+    def checkpoints(self) -> Iterator[Gradients]:
+        """The gradients of each checkpoint, one after another."""
+        if self._states is None:
+            yield self
+            return
+        for state in self._states:
+            module = deepcopy(self.module)
+            module.load_state_dict(state)
+            yield TorchGradients(module, self.loss, classes=self.classes, layers=self.layers)
+
+    @property
+    def rates(self) -> Floats:
+        """The learning rate of each checkpoint."""
+        count = 1 if self._states is None else len(self._states)
+        return np.ones(count) if self._rates is None else np.asarray(self._rates, float)
+
+    @property
+    def names(self) -> list[str]:
+        """The module of each layer of `rows`."""
+        return [part.name for part in self._parts]
+
+    @property
+    def widths(self) -> Sequence[int]:
+        """Parameters of each layer of `rows`."""
+        return [part.width for part in self._parts]
+
+    def _batches(self, data: Any) -> Iterator[tuple[Any, Any]]:
+        from ._torch_rows import batches
+
+        weight = next(self.module.parameters())
+        return batches(data, weight.dtype, self.classes, numbers=self.loss == "squared")
+
+    def _each(self, work: Callable[..., Any], data: Any) -> list[Any]:
+        """`work` on each batch, by threads of one core each: how many there are changes no bit."""
+        if not self._checked:
+            from ._torch_record import check_parts
+
+            self._parts = check_parts(self.module, self._parts, self._loss, next(self._batches(data)))
+            self._checked = True
+        with one_thread() as jobs:
+            return list(each(work, self._batches(data), jobs, threads=True))
+
+    def rows(self, data: Any, *, of: Of = "loss") -> Features:
+        """See `Gradients.rows`. `data`: Data, (inputs, targets), a Dataset, or a DataLoader."""
+        from ._torch_loss import margins, probabilities, row_losses
+
+        def scalars(outputs: Any, targets: Any) -> list[Any]:
+            if of == "margin":
+                return [margins(self.loss, outputs, targets)]
+            if of == "probability":
+                return [probabilities(self.loss, outputs, targets)]
+            return [row_losses(self._loss, outputs, targets)]
+
+        return self._collected(scalars, data)[0]
+
+    def roots(self, data: Any) -> list[Features]:
+        """See `Gradients.roots`: one backward pass an output."""
+        from ._torch_loss import roots
+
+        def scalars(outputs: Any, targets: Any) -> list[Any]:
+            half = roots(self.loss, self._loss, outputs.detach(), targets)
+            return [(outputs * half[:, :, c]).sum(dim=1) for c in range(half.shape[2])]
+
+        return self._collected(scalars, data)
+
+    def _collected(self, scalars: Callable[[Any, Any], list[Any]], data: Any) -> list[Features]:
+        from ._torch_factors import stacked
+        from ._torch_record import gradients
+
+        def work(inputs: Any, targets: Any) -> list[list[Any]]:
+            return gradients(self.module, self._parts, scalars, inputs, targets)
+
+        found = self._each(work, data)
+        sets = range(len(found[0]))
+        layers = range(len(found[0][0]))
+        return [Features([stacked([batch[s][k] for batch in found]) for k in layers]) for s in sets]
+
+    def losses(self, data: Any) -> Floats:
+        """The loss of each row, (n,)."""
+        import torch
+
+        from ._torch_loss import check_finite, row_losses
+        from ._torch_record import outputs_of
+
+        def work(inputs: Any, targets: Any) -> Floats:
+            with torch.no_grad():
+                losses = row_losses(self._loss, outputs_of(self.module, inputs), targets)
+            check_finite(losses)
+            return losses.double().numpy()
+
+        return np.concatenate(self._each(work, data))
+
+    def product(self, data: Any, vectors: Floats, curvature: Curvature = "gauss_newton") -> Floats:
+        """See `Gradients.product`; two passes forward and two backward for each vector."""
+        from ._torch_products import curved
+
+        total = np.zeros(vectors.shape)
+        for at in range(0, len(vectors), VECTORS):
+            part = vectors[at : at + VECTORS]
+            work = curved(self.module, self._parts, self.loss, self._loss, part, curvature)
+            for found in self._each(work, data):
+                total[at : at + VECTORS] += found
+        return total
+
+    def along(self, data: Any, vector: Floats) -> Floats:
+        """See `Gradients.along`: one pass in forward mode, at the cost of two forward passes."""
+        from ._torch_products import directional
+
+        work = directional(self.module, self._parts, self._loss, vector)
+        return np.concatenate(self._each(work, data)).astype(float)
+
+    def attacked(self, data: Any) -> Any:
+        """Rows moved across the nearest (linearised) boundary of their class, .3 of the distance beyond."""
+        from ._torch_products import across
+
+        moved = self._each(lambda x, y: (across(self.module, self.loss, x, y, PAST), y), data)
+        import torch
+
+        return torch.cat([x for x, _ in moved]), torch.cat([y for _, y in moved])
+
+
+def require_torch(name: str) -> None:
+    """Refuse, where torch is not installed.
+
+    Raises
+    ------
+    AssayError
+        Saying which extra is missing.
+    """
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise AssayError(f"{name} needs torch; pip install 'assay[torch]'.") from error
+
+
+@contextmanager
+def one_thread() -> Iterator[int]:
+    """Torch on one core a thread; yields how many threads may work: joblib's, or as many as torch had."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield max(workers(None), before)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _copied(module: Any) -> Any:
+    import torch
+
+    if not isinstance(module, torch.nn.Module):
+        raise AssayError(f"TorchGradients.module is {type(module).__name__}; pass a torch.nn.Module.")
+    copy = deepcopy(module).cpu().eval()
+    half = any(p.dtype in (torch.float16, torch.bfloat16) for p in copy.parameters())
+    return copy.float() if half else copy
