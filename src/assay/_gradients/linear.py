@@ -123,6 +123,13 @@ class LinearGradients(Gradients):
             return np.logaddexp(0, scores[:, 0] * (1 - 2 * targets[:, 0]))
         return -(log_softmax(scores, axis=1) * targets).sum(axis=1)
 
+    def probabilities(self, data: Data) -> Floats:
+        """See `Gradients.probabilities`; of a ridge classifier, its score in place of a probability."""
+        scores = self.scores(data)
+        if self.loss == "squared":
+            return scores[:, -1]
+        return expit(scores[:, 0]) if self.loss == "logistic" else softmax(scores, axis=1)[:, -1]
+
     def _slopes(self, data: Data, of: Of) -> Floats:
         """The derivative by each output, (n, outputs)."""
         scores = self.scores(data)

@@ -14,6 +14,7 @@ from ..._curvature.left_out import left_out
 from ..._errors import AssayError
 from ..._gradients.linear import LinearGradients
 from ..._gradients.source import gradients_of
+from ..._gradients.target import OF_GROUPS, check_target, judging
 from ..._numbers import is_number
 from ..._problem import Problem
 from ..._valuation import Status, Valuation
@@ -40,8 +41,20 @@ class Influence(Valuer):
     damping : float, optional
         Added to the diagonal of the curvature of the mean loss. If not given, 0 for linear models, and a
         tenth of the mean curvature for nets, layer by layer where a layer has its own inverse.
+    target : str
+        What the rows that judge measure. Values are in its unit, and positive where a row's presence improves
+        it:
 
-    Source: Koh and Liang (2017), "Understanding Black-box Predictions via Influence Functions".
+        - "loss": their mean loss.
+        - "demographic_parity": the widest gap between the mean probabilities of the positive class (the last
+          of the sorted classes) of two of their `groups`; for numbers, between mean predictions.
+        - "equal_opportunity": the widest gap between the mean losses of two groups on rows of that class.
+        - "robustness": their mean loss after each was moved across the boundary, by 1.3 times its distance.
+
+        A row is worth by how much it narrows the gap between the two groups that are farthest apart now.
+
+    Source: Koh and Liang (2017), "Understanding Black-box Predictions via Influence Functions"; targets other
+    than the loss: Chhabra et al. (2024), "What Data Benefits My Classifier?".
 
     Examples
     --------
@@ -55,6 +68,7 @@ class Influence(Valuer):
 
     solver: str = "auto"
     damping: float | None = None
+    target: str = "loss"
     needs: ClassVar[Needs] = Needs.LABELS | Needs.VALID | Needs.GRADIENTS
 
     def __post_init__(self) -> None:
@@ -62,6 +76,12 @@ class Influence(Valuer):
             raise AssayError(f"Influence.solver is {self.solver!r}; choose auto, {', '.join(SOLVERS)}.")
         if self.damping is not None and not (is_number(self.damping) and self.damping >= 0):
             raise AssayError(f"Influence.damping is {self.damping!r}; it needs to be a number, at least 0.")
+        check_target(self.target)
+
+    @property
+    def crossfits(self) -> bool:
+        """Not for gaps between groups: rows of one group are never parted, so no fold would hold two."""
+        return self.target not in OF_GROUPS
 
     def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
         """Yield the values once."""
@@ -69,7 +89,7 @@ class Influence(Valuer):
         gradients, problem = gradients_of(problem, "Influence")
         assert problem.valid is not None
         metric = metric_for(self.solver, gradients, problem.train, self.damping, rng)
-        solved = metric.solve(gradients.rows(problem.valid))
+        solved = metric.solve(judging(self.target, gradients, problem.valid))
         if isinstance(gradients, LinearGradients) and self.solver in ("auto", "left_out"):
             assert isinstance(metric, Exact)
             train = left_out(gradients, problem.train, metric)
