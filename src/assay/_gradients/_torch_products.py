@@ -1,4 +1,7 @@
-"""Curvatures and gradients of a network times vectors: nothing is kept a row."""
+"""Curvatures of a network times vectors: nothing is kept a row.
+
+By reverse mode only: the levels of forward mode are shared by all threads.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.func import grad, jvp, vjp, vmap
+from torch.func import grad, vjp, vmap
 
 from .._errors import AssayError
 from .._types import Floats
@@ -54,14 +57,16 @@ def curved(
 
     def hessian(inputs: Any, targets: Any) -> Any:
         def slope(own: dict[str, Any]) -> Any:
-            return grad(lambda o: row_losses_sum(loss, outputs(o, inputs), targets))(own)
+            return grad(lambda o: loss(outputs(o, inputs), targets).sum())(own)
 
-        return vmap(lambda v: jvp(slope, (own,), (v,))[1])(tangents)
+        back = vjp(slope, own)[1]  # symmetric: back is forward
+        return vmap(lambda v: back(v)[0])(tangents)
 
     def gauss_newton(inputs: Any, targets: Any) -> Any:
         made, back = vjp(lambda o: outputs(o, inputs), own)
         bent = bends(name, loss, made.reshape(len(targets), -1), targets)
-        forward = vmap(lambda v: jvp(lambda o: outputs(o, inputs), (own,), (v,))[1])(tangents)
+        ahead = vjp(lambda u: back(u)[0], torch.zeros_like(made))[1]  # what is linear, turned round twice
+        forward = vmap(lambda v: ahead(v)[0])(tangents)
         turned = torch.einsum("ncd,qnd->qnc", bent, forward.reshape(len(vectors), len(targets), -1))
         return vmap(back)(turned.reshape(forward.shape))[0]
 
@@ -72,23 +77,6 @@ def curved(
         return torch.cat([part.join(found) for part in parts], dim=1).double().numpy()
 
     return joined
-
-
-def row_losses_sum(loss: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> Any:
-    """The sum of the losses; under a transform, where values cannot be looked at."""
-    return loss(outputs, targets).sum()
-
-
-def directional(module: Any, parts: list[Part], loss: Callable[[Any, Any], Any], vector: Floats) -> Work:
-    """From a batch to the product of each row's loss gradient with one vector."""
-    own, outputs = _parameters(module, parts)
-    tangent = {k: v[0] for k, v in _split(parts, vector[None], next(iter(own.values())).dtype).items()}
-
-    def work(inputs: Any, targets: Any) -> Floats:
-        with torch.no_grad():
-            return jvp(lambda o: loss(outputs(o, inputs), targets), (own,), (tangent,))[1].numpy()
-
-    return work
 
 
 def across(module: Any, name: Any, inputs: Any, targets: Any, past: float) -> Any:

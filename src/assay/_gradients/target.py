@@ -20,7 +20,10 @@ OF_GROUPS = ("demographic_parity", "equal_opportunity")
 class Judged(Protocol):
     """A model that can be measured: gradients, or a fitted estimator."""
 
-    classes: Any  # sorted; None where labels are numbers
+    @property
+    def classes(self) -> Any:
+        """Sorted; None where labels are numbers."""
+        ...
 
     def losses(self, data: Any) -> Floats:
         """The loss of each row, (n,)."""
@@ -107,7 +110,12 @@ def read(
     names, codes = _groups(target, data, compared)
     if pair is None:
         means = [numbers[compared & (codes == k)].mean() for k in range(len(names))]
-        pair = names[int(np.argmax(means))], names[int(np.argmin(means))]
+        pair = names[int(np.argmax(means))].item(), names[int(np.argmin(means))].item()
+    elif not set(pair) <= set(names.tolist()):
+        raise AssayError(
+            f'target="{target}" compares the groups {pair[0]!r} and {pair[1]!r}, and the rows that judge are '
+            "not of both; take more rows."
+        )
     strata = np.zeros(len(data), np.intp)
     for sign, name in zip((1, -1), pair, strict=True):
         strata[compared & (names[codes] == name)] = sign

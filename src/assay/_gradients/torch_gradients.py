@@ -188,11 +188,17 @@ class TorchGradients(Gradients):
         return total
 
     def along(self, data: Any, vector: Floats) -> Floats:
-        """See `Gradients.along`: one pass in forward mode, at the cost of two forward passes."""
-        from ._torch_products import directional
+        """See `Gradients.along`, at the cost of three forward passes."""
+        from ._torch_loss import row_losses
+        from ._torch_record import gradients
 
-        work = directional(self.module, self._parts, self._loss, vector)
-        return np.concatenate(self._each(work, data)).astype(float)
+        def work(inputs: Any, targets: Any) -> Floats:
+            def losses(outputs: Any, targets: Any) -> list[Any]:
+                return [row_losses(self._loss, outputs, targets)]
+
+            return Features(gradients(self.module, self._parts, losses, inputs, targets)[0]).along(vector)
+
+        return np.concatenate(self._each(work, data))
 
     def attacked(self, data: Any) -> Any:
         """Rows moved across the nearest (linearised) boundary of their class, .3 of the distance beyond."""
