@@ -19,6 +19,7 @@ LAYERS = [
     *("_valuation", "_stop", "_crossfit", "_valuer"),
     *("_gradients", "_curvature"),
     *("methods", "metrics", "_evaluations", "_plan", "tables", "stream", "store"),
+    "apply",
     *("repair", "report", "data", "cli", "__main__"),
 ]
 UPWARD = {("_problem", "tables"), ("_valuer", "methods")}  # inside a function, so that `import` stays a tree

@@ -37,6 +37,8 @@ from ._valuer import Axioms as Axioms
 from ._valuer import Needs as Needs
 from ._valuer import Valuer as Valuer
 from ._valuer import value as value
+from .apply.prune import Pruned as Pruned
+from .apply.prune import prune as prune
 from .methods import AME as AME
 from .methods import LAVA as LAVA
 from .methods import REGISTRY as REGISTRY

@@ -1,0 +1,220 @@
+"""Prune: drop the rows that harm a target, and measure what that did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+
+from .._errors import AssayError
+from .._gradients.target import OF_GROUPS, check_target, read
+from .._numbers import is_number
+from .._problem import Data, Problem
+from .._types import Positions
+from .._valuation import Valuation
+from .._valuer import same_bits
+from ._effect import Effect, accuracy_of, effect_of
+from ._refits import Fitted, Refits, with_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Pruned:
+    """Which rows were dropped, and what it did on rows that had no part in it.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem with the rows that were kept.
+    kept, dropped : arrays of positions
+        Of the training rows: kept ones in row order, dropped ones lowest value first.
+    effects : tuple of Effect
+        On the test rows: of the target first, then of the loss and, for classes, the accuracy.
+    target : str
+        What was pruned for.
+    why : str
+        Why no more rows were dropped.
+    """
+
+    problem: Problem
+    kept: Positions
+    dropped: Positions
+    effects: tuple[Effect, ...]
+    target: str
+    why: str
+
+    @property
+    def proven(self) -> bool:
+        """Whether the target got better on the test rows: the whole interval is above 0."""
+        return self.effects[0].proven
+
+    def __str__(self) -> str:
+        n = len(self.kept) + len(self.dropped)
+        head = f"Dropped {len(self.dropped):,} of {n:,} rows ({len(self.dropped) / n:.1%}): {self.why}"
+        return "\n".join([head, *(f"  {effect}" for effect in self.effects)])
+
+    def to_frame(self) -> pd.DataFrame:
+        """A frame of the effects: `before`, `after`, `gain`, `low`, `high`, indexed by `measure`."""
+        import pandas as pd
+
+        index = pd.Index([effect.name for effect in self.effects], name="measure")
+        names = ("before", "after", "gain", "low", "high")
+        return pd.DataFrame({k: [getattr(e, k) for e in self.effects] for k in names}, index=index)
+
+
+def prune(
+    problem: Problem,
+    valuation: Valuation,
+    *,
+    test: Data,
+    share: float = 0.05,
+    target: str = "loss",
+    seed: int = 0,
+) -> Pruned:
+    """Drop the most harmful training rows, refit, and measure the change on rows that judged nothing yet.
+
+    Rows go in order of value, lowest first, while values are below 0, up to `share` of all rows. A gap
+    between groups never crosses 0: as many rows are dropped as leave its sign on the validation rows (the
+    training rows if there are none), found by halving. Which two groups are compared is settled there too.
+
+    Parameters
+    ----------
+    problem : Problem
+        What was valued, with an estimator as its model. Steps before the last one of a pipeline are fitted
+        once, on all rows.
+    valuation : Valuation
+        Of the rows of `problem.train`, by any method; `Influence(target=target)` for the same target.
+    test : Data
+        Rows that neither are valued nor judged the values. Nothing is decided by them.
+    share : float
+        The largest share of the rows that may be dropped, in 0..1.
+    target : str
+        "loss", "demographic_parity", "equal_opportunity" or "robustness", as in `Influence`. Robustness is
+        measured on rows attacked for the model before, and on rows attacked anew for each model.
+    seed : int
+        The random state of a model that leaves it to chance.
+
+    Returns
+    -------
+    Pruned
+        It prints as what was done and what came of it.
+
+    Raises
+    ------
+    AssayError
+        If rows that chose would judge, values are of other rows, or the model cannot be refitted.
+
+    Notes
+    -----
+    Two fits; for gaps up to log2(share n) more.
+
+    Source: Chhabra et al. (2024), "What Data Benefits My Classifier?".
+
+    Examples
+    --------
+    >>> from assay import Data, Influence, Problem, prune, value
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(600, 2))
+    >>> y = X[:, 0] > 0
+    >>> y[:20] = ~y[:20]  # wrong labels
+    >>> train, valid, test = (Data(X[part::3], y[part::3]) for part in range(3))
+    >>> problem = Problem(train, valid, LogisticRegression())
+    >>> pruned = prune(problem, value(problem, Influence()), test=test)
+    >>> len(pruned.dropped), pruned.proven
+    (10, True)
+    """
+    _check(problem, valuation, test, share, target)
+    with same_bits(None):
+        refits = Refits(problem, seed)
+        rows = np.arange(problem.n)
+        before = refits(rows)
+        harmful = valuation.ranking()[: int((valuation.values < 0).sum())]
+        most = harmful[: int(share * problem.n + 1e-9)]
+        dropped, after, pair, why = _dropped(problem, refits, before, most, target)
+        if not why:
+            few = len(harmful) <= len(most)
+            why = "all of value below 0" if few else f"the lowest of {len(harmful):,} of value below 0"
+        kept = np.setdiff1d(rows, dropped)
+        effects = _effects(before, after, refits.seen(test), target, pair)
+    return Pruned(with_rows(problem, kept), kept, dropped, effects, target, why)
+
+
+def _check(problem: Problem, valuation: Valuation, test: Data, share: float, target: str) -> None:
+    check_target(target)
+    if not isinstance(problem, Problem) or not isinstance(valuation, Valuation):
+        raise AssayError(
+            f"prune takes an assay.Problem and an assay.Valuation, not {type(problem).__name__} and "
+            f"{type(valuation).__name__}."
+        )
+    if not (is_number(share) and 0 < share < 1):
+        raise AssayError(f"share is {share!r}; it needs to be a share of the rows, between 0 and 1.")
+    if not np.array_equal(np.asarray(valuation.ids), problem.train.ids):
+        raise AssayError(
+            "The values are of other rows than those of problem.train; pass what assay.value(problem, ...) "
+            "gave."
+        )
+    if not isinstance(test, Data) or test.y is None:
+        raise AssayError("test needs to be labelled rows that judge the pruning; pass assay.Data(X, y).")
+    Problem(problem.train, test)  # refuses rows of other columns or labels
+    for name, part in (("train", problem.train), ("valid", problem.valid)):
+        if part is not None and _shared(part, test):
+            raise AssayError(
+                f"test holds rows of problem.{name}: rows that chose what is dropped cannot judge it; hold "
+                "others out."
+            )
+
+
+def _shared(part: Data, test: Data) -> bool:
+    """Whether rows are the same by their own keys, or all of them by their features."""
+    if part.ids.dtype.kind == "U" and np.isin(part.ids, test.ids).any():
+        return True
+    return part.X is test.X or (part.X.shape == test.X.shape and np.array_equal(part.dense, test.dense))
+
+
+def _dropped(
+    problem: Problem, refits: Refits, before: Fitted, most: Positions, target: str
+) -> tuple[Positions, Fitted, tuple | None, str]:
+    """The rows to drop, the model without them, the groups compared, and why not all of `most`."""
+    rows = np.arange(problem.n)
+    after = refits(np.setdiff1d(rows, most))
+    if target not in OF_GROUPS:
+        return most, after, None, ""
+    chooser = refits.seen(problem.train if problem.valid is None else problem.valid)
+    pair = read(target, before.judged, chooser).pair
+
+    def crossed(model: Fitted) -> bool:
+        return read(target, model.judged, chooser, pair=pair).value < 0
+
+    if not crossed(after):
+        return most, after, pair, ""
+    few, many, best = 0, len(most), before
+    while many - few > 1:
+        half = (few + many) // 2
+        trial = refits(np.setdiff1d(rows, most[:half]))
+        if crossed(trial):
+            many = half
+        else:
+            few, best = half, trial
+    return most[:few], best, pair, "one more, and the gap on the rows that judged the values would turn round"
+
+
+def _effects(
+    before: Fitted, after: Fitted, test: Data, target: str, pair: tuple | None
+) -> tuple[Effect, ...]:
+    first = read(target, before.judged, test, pair=pair)
+    attacked = first.data if target == "robustness" else None
+    effects = [effect_of(target, first, read(target, after.judged, test, pair=pair, attacked=attacked))]
+    if target == "robustness":
+        anew = read(target, after.judged, test)
+        effects.append(effect_of("robustness, attacked anew", first, anew))
+    if target != "loss":
+        effects.append(effect_of("loss", *(read("loss", one.judged, test) for one in (before, after))))
+    if before.judged.classes is not None:
+        effects.append(accuracy_of(before.hits(test), after.hits(test)))
+    return tuple(effects)
