@@ -15,6 +15,7 @@ LAYERS = [
     *("_progress", "_parallel", "_shared", "_ray", "_seeded", "_game", "_parallel_game"),
     "_group_game",
     *("_scoring", "_problem", "_frozen", "_embedding", "_learners", "_keys", "_cloning", "_model_game"),
+    "_leaves",
     "_outputs",
     *("_valuation", "_stop", "_crossfit", "_valuer"),
     *("_gradients", "_curvature"),

@@ -159,7 +159,7 @@ def two_clouds(n: int = 20, m: int = 30, seed: int = 0, *, text: bool = False, m
     X = rng.normal(size=(n, 2)) + 3 * y[:, None]
     X_valid = rng.normal(size=(m, 2)) + 3 * v[:, None]
     y[:3] = 1 - y[:3]
-    return Problem(Data(X, names[y]), Data(X_valid, names[v]), model or GaussianNB())
+    return Problem(Data(X, names[y]), Data(X_valid, names[v]), GaussianNB() if model is None else model)
 
 
 def suited(method: Valuer, **how) -> Problem:

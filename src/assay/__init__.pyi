@@ -25,6 +25,7 @@ from ._group_game import GroupGame as GroupGame
 from ._keys import game_key as game_key
 from ._model_game import ModelGame as ModelGame
 from ._parallel_game import ParallelGame as ParallelGame
+from ._leaves.gradients import LeafGradients as LeafGradients
 from ._plan import Forecast as Forecast
 from ._plan import plan as plan
 from ._problem import Data as Data
@@ -47,6 +48,7 @@ from .methods import Banzhaf as Banzhaf
 from .methods import BetaShapley as BetaShapley
 from .methods import CalibratedKNNShapley as CalibratedKNNShapley
 from .methods import ClassWiseShapley as ClassWiseShapley
+from .methods import BoostIn as BoostIn
 from .methods import ComplexityGap as ComplexityGap
 from .methods import Consensus as Consensus
 from .methods import DataOOB as DataOOB
@@ -59,6 +61,7 @@ from .methods import KNNLeaveOneOut as KNNLeaveOneOut
 from .methods import KNNShapley as KNNShapley
 from .methods import LeastCore as LeastCore
 from .methods import LeaveOneOut as LeaveOneOut
+from .methods import LeafInfluence as LeafInfluence
 from .methods import NormalizedMargin as NormalizedMargin
 from .methods import OwenValue as OwenValue
 from .methods import Random as Random

@@ -37,6 +37,8 @@ from .semivalue.owen_value import OwenValue as OwenValue
 from .semivalue.shapley import Shapley as Shapley
 from .semivalue.weighted_banzhaf import WeightedBanzhaf as WeightedBanzhaf
 from .transport.lava import LAVA as LAVA
+from .trees.boost_in import BoostIn as BoostIn
+from .trees.leaf_influence import LeafInfluence as LeafInfluence
 
 REGISTRY: dict[str, type[Valuer]] = {
     name: thing
