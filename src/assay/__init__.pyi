@@ -1,3 +1,4 @@
+from . import metrics as metrics
 from . import repair as repair
 from . import report as report
 from . import store as store
@@ -19,13 +20,14 @@ from ._game import OrderedGame as OrderedGame
 from ._game import TableGame as TableGame
 from ._gradients.features import Features as Features
 from ._gradients.gradients import Gradients as Gradients
+from ._gradients.kept import KeptGradients as KeptGradients
 from ._gradients.linear import LinearGradients as LinearGradients
 from ._gradients.torch_gradients import TorchGradients as TorchGradients
 from ._group_game import GroupGame as GroupGame
 from ._keys import game_key as game_key
+from ._leaves.gradients import LeafGradients as LeafGradients
 from ._model_game import ModelGame as ModelGame
 from ._parallel_game import ParallelGame as ParallelGame
-from ._leaves.gradients import LeafGradients as LeafGradients
 from ._plan import Forecast as Forecast
 from ._plan import plan as plan
 from ._problem import Data as Data
@@ -43,12 +45,13 @@ from .apply.prune import prune as prune
 from .methods import AME as AME
 from .methods import LAVA as LAVA
 from .methods import REGISTRY as REGISTRY
+from .methods import TREX as TREX
 from .methods import ApproximateKNNShapley as ApproximateKNNShapley
 from .methods import Banzhaf as Banzhaf
 from .methods import BetaShapley as BetaShapley
+from .methods import BoostIn as BoostIn
 from .methods import CalibratedKNNShapley as CalibratedKNNShapley
 from .methods import ClassWiseShapley as ClassWiseShapley
-from .methods import BoostIn as BoostIn
 from .methods import ComplexityGap as ComplexityGap
 from .methods import Consensus as Consensus
 from .methods import DataOOB as DataOOB
@@ -59,9 +62,10 @@ from .methods import KernelShapley as KernelShapley
 from .methods import KNNBanzhaf as KNNBanzhaf
 from .methods import KNNLeaveOneOut as KNNLeaveOneOut
 from .methods import KNNShapley as KNNShapley
+from .methods import LeafInfluence as LeafInfluence
+from .methods import LeafRefit as LeafRefit
 from .methods import LeastCore as LeastCore
 from .methods import LeaveOneOut as LeaveOneOut
-from .methods import LeafInfluence as LeafInfluence
 from .methods import NormalizedMargin as NormalizedMargin
 from .methods import OwenValue as OwenValue
 from .methods import Random as Random
@@ -70,6 +74,7 @@ from .methods import SelfConfidence as SelfConfidence
 from .methods import Shapley as Shapley
 from .methods import SoftKNNShapley as SoftKNNShapley
 from .methods import ThresholdKNNShapley as ThresholdKNNShapley
+from .methods import TreeSim as TreeSim
 from .methods import WeightedBanzhaf as WeightedBanzhaf
 from .methods import WeightedKNNShapley as WeightedKNNShapley
 from .methods.neighbors.incremental import LiveKNNShapley as LiveKNNShapley

@@ -6,7 +6,7 @@ By reverse mode only: the levels of forward mode are shared by all threads.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.func import grad, vjp, vmap
@@ -63,7 +63,7 @@ def curved(
         return vmap(lambda v: back(v)[0])(tangents)
 
     def gauss_newton(inputs: Any, targets: Any) -> Any:
-        made, back = vjp(lambda o: outputs(o, inputs), own)
+        made, back = cast(Any, vjp(lambda o: outputs(o, inputs), own))
         bent = bends(name, loss, made.reshape(len(targets), -1), targets)
         ahead = vjp(lambda u: back(u)[0], torch.zeros_like(made))[1]  # what is linear, turned round twice
         forward = vmap(lambda v: ahead(v)[0])(tangents)

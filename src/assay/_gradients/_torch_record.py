@@ -175,7 +175,7 @@ def check_parts(module: Any, parts: list[Part], loss: Any, batch: tuple[Any, Any
     wrong: set[str] = set()
     names = [name for part in parts for name in part.shapes]
     by_name = dict(module.named_parameters())
-    recorded: list[Any] = _attempt(module, parts, losses, inputs, targets)
+    recorded = _attempt(module, parts, losses, inputs, targets)
     for row in {0, len(targets) - 1}:
         with torch.enable_grad():
             value = row_losses(loss, outputs_of(module, inputs), targets)[row]
@@ -189,7 +189,7 @@ def check_parts(module: Any, parts: list[Part], loss: Any, batch: tuple[Any, Any
             if part.kind != "rest":
                 exact = part.join({name: true[name][None] for name in part.shapes})[0].numpy()
                 same = layer is not None and len(layer) == len(targets) and layer.width == part.width
-                off = np.abs(layer.take([row]).dense()[0] - exact).max() if same else np.inf
+                off = np.abs(layer.take(slice(row, row + 1)).dense()[0] - exact).max() if same else np.inf
                 if off > CLOSE.get(value.dtype, 1e-3) * max(scale, 1e-12):
                     wrong.add(part.name)
     return moved_to_rest(parts, wrong) if wrong else parts

@@ -54,7 +54,8 @@ def fit_linear(model: Any, train: Data) -> tuple[LinearGradients, Any]:
     """
     fitted = is_fitted(model)
     if not fitted:
-        model = clone(model).fit(train.X, train.y)
+        fresh: Any = clone(model)
+        model = fresh.fit(train.X, train.y)
     before = model[:-1] if isinstance(model, Pipeline) and len(model.steps) > 1 else None
     last = model.steps[-1][1] if isinstance(model, Pipeline) else model
     data = train if before is None else transformed(before, train)
@@ -107,7 +108,7 @@ def _strength(model: Any) -> Any:
     if isinstance(model, LinearRegression):
         return 0.0
     if not isinstance(model, (LogisticRegression, LogisticRegressionCV)):
-        return 2 * np.squeeze(getattr(model, "alpha_", getattr(model, "alpha", None)))
+        return 2 * np.squeeze(np.asarray(getattr(model, "alpha_", getattr(model, "alpha", 0.0)), float))
     ratio = getattr(model, "l1_ratio_", getattr(model, "l1_ratio", None))
     ratio = np.unique(np.asarray(ratio if ratio is not None else 0.0, float))
     penalty = getattr(model, "penalty", "l2")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._errors import AssayError
 from .._types import Floats
@@ -24,6 +26,11 @@ class Gradients(ABC):
 
     linear: ClassVar[bool] = False  # outputs are linear in the parameters
     classes: Any = None  # sorted, where labels are classes
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A name of the model and its loss: equal names mean equal gradients."""
 
     @property
     def checkpoints(self) -> Iterator[Gradients]:
@@ -92,3 +99,13 @@ class Gradients(ABC):
     def weights(self, data: Any) -> Floats:
         """How often each training row counts, (n,): class weights."""
         return np.ones(len(data))
+
+
+def fingerprint(told: str, parameters: Mapping[str, NDArray[Any]]) -> str:
+    """A digest of parameters by name and of what else decides gradients."""
+    digest = blake2b(told.encode(), digest_size=16)
+    for name, array in parameters.items():
+        digest.update(
+            f"{name} {array.dtype.str} {array.shape} ".encode() + np.ascontiguousarray(array).tobytes()
+        )
+    return digest.hexdigest()

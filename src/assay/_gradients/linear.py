@@ -14,7 +14,7 @@ from .._errors import AssayError
 from .._problem import Data
 from .._types import Floats, Labels
 from .features import Features
-from .gradients import Curvature, Gradients, Of
+from .gradients import Curvature, Gradients, Of, fingerprint
 from .layers import Outer
 
 PAST = 1.3  # how far past the boundary an attacked row is moved, in distances to it
@@ -55,6 +55,12 @@ class LinearGradients(Gradients):
     class_weights: Floats | None = None
     intercept: bool = True
     linear: ClassVar[bool] = True
+
+    @property
+    def fingerprint(self) -> str:
+        """See `Gradients.fingerprint`."""
+        told = [] if self.classes is None else self.classes.tolist()
+        return fingerprint(f"{self.loss} {told} {self.intercept}", {"coefficients": self.coefficients})
 
     @property
     def outputs(self) -> int:

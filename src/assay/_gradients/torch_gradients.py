@@ -13,7 +13,7 @@ from .._errors import AssayError
 from .._parallel import each, workers
 from .._types import Floats, Labels
 from .features import Features
-from .gradients import Curvature, Gradients, Of
+from .gradients import Curvature, Gradients, Of, fingerprint
 
 PAST = 1.3  # how far past the boundary an attacked row is moved, in distances to it
 VECTORS = 32  # multiplied by a curvature at once
@@ -81,6 +81,15 @@ class TorchGradients(Gradients):
         self._states, self._rates = checkpoints, rates
         if checkpoints is not None and (not checkpoints or len(rates or checkpoints) != len(checkpoints)):
             raise AssayError("TorchGradients needs at least one checkpoint, and one rate for each of them.")
+
+    @property
+    def fingerprint(self) -> str:
+        """See `Gradients.fingerprint`; a loss of one's own counts by its name and code."""
+        from .._keys import score_key
+
+        loss = self.loss if isinstance(self.loss, str) else score_key(self.loss).hex()
+        told = f"{loss} {self.layers} {None if self.classes is None else self.classes.tolist()} {self.module}"
+        return fingerprint(told, {name: t.numpy() for name, t in self.module.state_dict().items()})
 
     @property
     def checkpoints(self) -> Iterator[Gradients]:
