@@ -42,6 +42,9 @@ from ._valuer import Valuer as Valuer
 from ._valuer import value as value
 from .apply.prune import Pruned as Pruned
 from .apply.prune import prune as prune
+from .methods import GradCos as GradCos
+from .methods import GradDot as GradDot
+from .methods import TracIn as TracIn
 from .methods import AME as AME
 from .methods import LAVA as LAVA
 from .methods import REGISTRY as REGISTRY
