@@ -12,10 +12,10 @@ from scipy.special import logsumexp
 from .._errors import AssayError
 from .._outputs import Output
 from .._problem import Problem
+from .._training import Training
 from .._types import Coalitions, Floats
 from ._network import Layer, Networks, layers_of
 from ._train import train
-from .training import Training
 
 
 @dataclass(frozen=True, eq=False)

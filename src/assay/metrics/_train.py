@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .._training import Training
 from .._types import Positions
 from ._network import Layer, Networks
-from .training import Training
 
 BETAS, EPS = (0.9, 0.999), 1e-8  # of Adam
 

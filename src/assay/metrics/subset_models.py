@@ -18,10 +18,10 @@ from .._errors import AssayError
 from .._outputs import Output, Outputs, output_of
 from .._parallel import each
 from .._problem import Problem, is_torch
+from .._training import Training
 from .._types import Coalitions, Floats
 from ._bar import bar
 from ._check import whole
-from .training import Training
 
 BLOCK = 4  # subsets of one task: the weights of that many small networks stay in a cache
 FLUSH_SECONDS = 5.0  # work that a killed process may lose

@@ -1,27 +1,25 @@
-"""How a small network is trained on a subset."""
+"""How a small network is trained."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
-from .._errors import AssayError
-from ._check import whole
+from ._errors import AssayError
+from ._numbers import is_number, is_whole
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
     """How each network is trained, from fresh weights: the mean loss of minibatches, as by torch.
 
-    The loss is the log loss for classes, the squared error for numbers. An epoch goes through the rows of the
-    subset once, in an order of its own for every network; the last batch may be smaller.
+    The loss is the log loss for classes, the squared error for numbers. An epoch goes through the rows once,
+    in an order of its own for every network; the last batch may be smaller.
 
     Parameters
     ----------
     epochs : int
-        Passes over the rows of a subset, at least 1.
+        Passes over the rows, at least 1.
     batch : int
         Rows of a minibatch, at least 1.
     optimizer : "sgd" | "adam"
@@ -33,7 +31,7 @@ class Training:
     weight_decay : float
         Added to the gradient as this times the weights, at least 0.
     inits : int
-        Networks a subset, at least 1; what they say is averaged.
+        Networks, from other first weights each, at least 1; what they say is averaged.
 
     Raises
     ------
@@ -56,16 +54,19 @@ class Training:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "inits"):
-            whole("Training", name, getattr(self, name), 1)
+            if not is_whole(getattr(self, name)) or getattr(self, name) < 1:
+                raise AssayError(
+                    f"Training: {name} is {getattr(self, name)!r}; it needs a whole number of at least 1."
+                )
         if self.optimizer not in ("sgd", "adam"):
             raise AssayError(f"Training.optimizer is {self.optimizer!r}; choose 'sgd' or 'adam'.")
         ranges = {
-            "rate": self.rate > 0,
-            "momentum": 0 <= self.momentum < 1,
-            "weight_decay": self.weight_decay >= 0,
+            "rate": lambda rate: rate > 0,
+            "momentum": lambda momentum: 0 <= momentum < 1,
+            "weight_decay": lambda decay: decay >= 0,
         }
         for name, fits in ranges.items():
-            if not fits or not np.isfinite(getattr(self, name)):
+            if not is_number(getattr(self, name)) or not fits(getattr(self, name)):
                 raise AssayError(
                     f"Training.{name} is {getattr(self, name)!r}; rate is above 0, momentum from 0 to below "
                     "1, weight_decay at least 0."
