@@ -72,9 +72,10 @@ class _SGD:
             velocity, weight, bias = self.velocity[k], self.networks.weights[k], self.networks.biases[k]
             velocity.baddbmm_(rows.transpose(1, 2), slope, beta=how.momentum)
             self._move(weight, velocity)
-            if bias is not None:
-                self.drift[k].mul_(how.momentum).add_(slope.sum(dim=1, keepdim=True))
-                self._move(bias, self.drift[k])
+            drift = self.drift[k]
+            if drift is not None:
+                drift.mul_(how.momentum).add_(slope.sum(dim=1, keepdim=True))
+                self._move(bias, drift)
 
     def _move(self, parameter: Any, velocity: Any) -> None:
         if self.how.weight_decay:

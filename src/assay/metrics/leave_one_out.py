@@ -87,7 +87,19 @@ def leave_one_out_correlation(scores: Any, truth: Any) -> LeaveOneOutCorrelation
     found = correlations(given, true), correlations(rankdata(given, axis=0), rankdata(true, axis=0))
     for each in found:
         each[silent], each[unvarying] = 0.0, np.nan
-    count = int((~unvarying).sum())
-    means = [float(np.nanmean(each)) for each in found]
-    errors = [float(np.nanstd(each, ddof=1) / np.sqrt(count)) if count > 1 else np.nan for each in found]
-    return LeaveOneOutCorrelation(*means, *errors, *found, int(silent.sum()), int(unvarying.sum()))
+    (pearson, pearson_stderr), (spearman, spearman_stderr) = (_mean(each[~unvarying]) for each in found)
+    return LeaveOneOutCorrelation(
+        pearson,
+        spearman,
+        pearson_stderr,
+        spearman_stderr,
+        *found,
+        silent=int(silent.sum()),
+        unvarying=int(unvarying.sum()),
+    )
+
+
+def _mean(each: Floats) -> tuple[float, float]:
+    """The mean, and its standard error (nan of one)."""
+    error = each.std(ddof=1) / np.sqrt(len(each)) if len(each) > 1 else np.nan
+    return float(each.mean()), float(error)
