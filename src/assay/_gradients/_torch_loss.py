@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.func import hessian, vmap
+from torch.func import grad, jacrev, vmap
 from torch.nn import functional
 
 from .._errors import AssayError
@@ -121,7 +121,7 @@ def bends(name: Any, loss: Callable[[Any, Any], Any], outputs: Any, targets: Any
     if name == "cross_entropy":
         p = torch.softmax(outputs, dim=1)
         return p[:, :, None] * eye - p[:, :, None] * p[:, None, :]
-    return vmap(hessian(lambda f, t: loss(f[None], t[None])[0]))(outputs, targets)
+    return vmap(jacrev(grad(lambda f, t: loss(f[None], t[None])[0])))(outputs, targets)
 
 
 def roots(name: Any, loss: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> Any:

@@ -188,14 +188,20 @@ def check_parts(module: Any, parts: list[Part], loss: Any, batch: tuple[Any, Any
         for part, layer in zip(parts, recorded, strict=True):
             if part.kind != "rest":
                 exact = part.join({name: true[name][None] for name in part.shapes})[0].numpy()
-                same = layer is not None and len(layer) == len(targets) and layer.width == part.width
-                off = np.abs(layer.take(slice(row, row + 1)).dense()[0] - exact).max() if same else np.inf
-                if off > CLOSE.get(value.dtype, 1e-3) * max(scale, 1e-12):
+                close = CLOSE.get(value.dtype, 1e-3) * max(scale, 1e-12)
+                if _distance(layer, exact, row, len(targets)) > close:
                     wrong.add(part.name)
     return moved_to_rest(parts, wrong) if wrong else parts
 
 
-def _attempt(module: Any, parts: list[Part], losses: Any, inputs: Any, targets: Any) -> list[Any]:
+def _distance(layer: Layer | None, exact: Any, row: int, rows: int) -> float:
+    """The largest difference of a row from its gradient; infinite where the layer has not these rows."""
+    if layer is None or len(layer) != rows or layer.width != len(exact):
+        return np.inf
+    return float(np.abs(layer.take(slice(row, row + 1)).dense()[0] - exact).max())
+
+
+def _attempt(module: Any, parts: list[Part], losses: Any, inputs: Any, targets: Any) -> list[Layer | None]:
     """Recorded gradients; None for each part if some module's shapes are not understood."""
     known = [part for part in parts if part.kind != "rest"]
     try:
