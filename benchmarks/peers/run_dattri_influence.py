@@ -45,10 +45,10 @@ def task_of(net, states, target=cross_entropy, one=False):
     return model, AttributionTask(loss, model, [tensors(state) for state in states])
 
 
-def influence(kind, net, settings, own=False, target=cross_entropy, **options):
+def influence(kind, net, settings, own=False, **options):
     """Influence by one of the solvers; `own` is each training row's on itself."""
     train, test = loaders(net, settings)
-    attributor = kind(task_of(net, [net.final], target=target)[1], **options)
+    attributor = kind(task_of(net, [net.final])[1], **options)
     attributor.cache(train)
     return attributor.self_attribute(train) if own else attributor.attribute(train, test)
 
@@ -119,15 +119,9 @@ def representer(net, settings):
     return attributor.attribute(train, test)
 
 
-def ekfac(net, settings, own=False):
-    """EK-FAC on the summed loss: on the mean, which dattri asks for, the batch shrinks its eigenvalues."""
-    total = partial(cross_entropy, reduction="sum")
-    return influence(IFAttributorEKFAC, net, settings, own=own, target=total, damping=settings["damping"])
-
-
-def damped(kind, net, settings, own=False):
-    """A solver that takes the damping alone."""
-    return influence(kind, net, settings, own=own, regularization=settings["damping"])
+def damped(kind, net, settings, own=False, name="regularization"):
+    """A solver that takes the damping alone, by this name."""
+    return influence(kind, net, settings, own=own, **{name: settings["damping"]})
 
 
 main(
@@ -137,8 +131,8 @@ main(
         "lissa": lissa,
         "arnoldi": arnoldi,
         "datainf": partial(damped, IFAttributorDataInf),
-        "ekfac": ekfac,
-        "self-ekfac": partial(ekfac, own=True),
+        "ekfac": partial(damped, IFAttributorEKFAC, name="damping"),
+        "self-ekfac": partial(damped, IFAttributorEKFAC, own=True, name="damping"),
         "self-exact": partial(damped, IFAttributorExplicit, own=True),
         "tracin": tracin,
         "tracin-512": partial(tracin, project=True),
