@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from math import exp, log
 from typing import Any
@@ -14,6 +13,7 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
+from threadpoolctl import threadpool_limits
 
 from assay import Data, Problem
 
@@ -182,6 +182,6 @@ class Frozen:
 def frozen(library: str, task: str, **how: Any) -> Frozen:
     """A small model, fitted, in a problem."""
     problem = small(task, **how)
-    with warnings.catch_warnings():
+    with threadpool_limits(limits=1):
         model = estimator(library, task).fit(problem.train.X, problem.train.y)
     return Frozen(library, task, model, Problem(problem.train, problem.valid, model))

@@ -39,7 +39,7 @@ def test_boost_in_is_its_plain_sum(library, task):
 
 @pytest.mark.parametrize(("library", "task"), CASES)
 def test_leaf_influence_is_the_derivative_by_weights(library, task):
-    """LeafInfluence is minus the derivative of each judge's loss by each row's weight, all leaves refilled."""
+    """LeafInfluence is minus the derivative of each judge's loss by each row's weight, leaves refilled."""
     case, tiny = frozen(library, task), 1e-5
     n = case.problem.n
     expected = np.zeros((n, len(case.problem.valid)))

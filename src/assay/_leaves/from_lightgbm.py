@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, issparse
 
 from .._types import Floats, Labels
 from .ensemble import Ensemble, changed, refuse
@@ -50,10 +51,9 @@ def of_lightgbm(model: Any, y: Labels) -> Ensemble:
         doubts = (*doubts, "splits by sets of categories")
 
     def leaves(X: Any) -> NDArray[Any]:
-        return (
-            booster.predict(X, pred_leaf=True, num_iteration=last).reshape(X.shape[0], -1).astype(np.intp)
-            + first[:-1]
-        )
+        X = csr_matrix(X) if issparse(X) else X  # it knows no sparse arrays
+        found = booster.predict(X, pred_leaf=True, num_iteration=last)
+        return found.reshape(X.shape[0], -1).astype(np.intp) + first[:-1]
 
     return Ensemble(
         name=type(model).__name__,

@@ -27,8 +27,8 @@ class Walk:
     ----------
     leaves : array of shape (trees, n)
         Where each row falls, as positions in `LeafGradients.values`.
-    scores : array of shape (n, outputs)
-        After the last tree.
+    starts, scores : array of shape (n, outputs)
+        Before the first tree, and after the last.
     means : array of shape (rounds, n, outputs)
         What the scores before each round stand for; for a forest, what no tree stands for: zeros.
     targets : array of shape (n, outputs)
@@ -37,6 +37,7 @@ class Walk:
     """
 
     leaves: NDArray[np.int32]
+    starts: Floats
     scores: Floats
     means: Floats
     targets: Floats
@@ -112,14 +113,14 @@ class LeafGradients:
         """The way of `rows`, which have labels, through the trees."""
         targets, known = targets_of(self.loss, self.outputs, self.names, rows.y)
         leaves = np.ascontiguousarray(self._ensemble.leaves(rows.X).T, dtype=np.int32)
-        scores = self._ensemble.start(rows.X)
+        starts = scores = self._ensemble.start(rows.X)
         means = np.zeros((len(leaves) // self.outputs, len(rows), self.outputs))
         for number, mean in enumerate(means):
             if self.boosted:
                 mean[:] = self.loss.mean(scores)
             stage = slice(number * self.outputs, (number + 1) * self.outputs)
             scores = scores + self.values[leaves[stage]].T
-        return Walk(leaves, scores, means, targets, known)
+        return Walk(leaves, starts, scores, means, targets, known)
 
     def step(self, tree: int) -> tuple[Floats, Floats]:
         """First and second derivatives (n,) of the training rows that one tree was made of."""

@@ -43,7 +43,7 @@ class Meetings:
         return cls(np.ascontiguousarray(rows.T), first, who, place, judges.shape[1])
 
     def product(self, rows: Floats, judges: Floats, start: int, stop: int) -> Floats:
-        """Sums (stop - start, m), over trees in which both are in one leaf, of what the two weigh, as product.
+        """Sums (stop - start, m), over trees in which both are in one leaf, of their weights, multiplied.
 
         `rows` holds what each weighs, (trees, n), and `judges` (trees, m).
         """

@@ -11,6 +11,7 @@ import numpy as np
 from ..._errors import AssayError
 from ..._leaves.fit import fitted
 from ..._leaves.gradients import LeafGradients, Walk, order_of
+from ..._leaves.loss import Loss
 from ..._leaves.read import is_fitted
 from ..._parallel import each
 from ..._problem import Problem
@@ -18,6 +19,7 @@ from ..._types import Floats, Positions
 from ..._valuation import Status, Valuation
 
 PAIRS = 2**21  # pairs of a row and a judge that are scored at once
+SECONDS = 0.5  # between two estimates
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +85,12 @@ def check_per_valid(name: str, per_valid: Any) -> None:
 
 def influence_of(ready: Ready, moves: Floats, weights: Floats) -> Floats:
     """Minus derivatives (n, b), by the rows' weights, of b sums of the judges' losses, weighted by (m, b)."""
-    from ._pull_kernel import BINARY, CLASSES, FOREST, SQUARED, pull_back
+    from ._pull_kernel import FOREST, pull_back
 
     leaves, judges = ready.leaves, ready.judges
     pull, slopes = np.zeros((len(leaves.values), weights.shape[1])), leaves.last_gradients(judges)
     for tree, places in enumerate(judges.leaves):
         np.add.at(pull, places, slopes[:, tree % leaves.outputs, None] * weights)
-    kind = {"squared": SQUARED, "binary": BINARY, "classes": CLASSES}[leaves.loss.kind]
     out = np.zeros((len(ready.order), weights.shape[1]))
     pull_back(
         leaves.train.leaves,
@@ -97,10 +98,17 @@ def influence_of(ready: Ready, moves: Floats, weights: Floats) -> Floats:
         leaves.values,
         leaves.denominators,
         moves,
-        kind if leaves.boosted else FOREST,
+        kernel_kind(leaves.loss) if leaves.boosted else FOREST,
         leaves.eta,
         leaves.loss.factor,
         pull,
         out,
     )
     return out
+
+
+def kernel_kind(loss: Loss) -> int:
+    """The loss as compiled loops know it."""
+    from ._pull_kernel import BINARY, CLASSES, SQUARED
+
+    return {"squared": SQUARED, "binary": BINARY, "classes": CLASSES}[loss.kind]

@@ -14,10 +14,9 @@ from ..._problem import Problem
 from ..._types import Floats
 from ..._valuation import Status, Valuation
 from ..._valuer import Needs, Valuer
-from ._ready import Ready, check_per_valid, influence_of
+from ._ready import SECONDS, Ready, check_per_valid, influence_of
 
 TOGETHER = 16  # judges that are carried back at once
-SECONDS = 0.5  # between two estimates
 
 
 @final
