@@ -19,6 +19,8 @@ from ._game import Memory as Memory
 from ._game import OrderedGame as OrderedGame
 from ._game import TableGame as TableGame
 from ._gradients.features import Features as Features
+from ._gradients.forecast import FeatureForecast as FeatureForecast
+from ._gradients.forecast import plan_features as plan_features
 from ._gradients.gradients import Gradients as Gradients
 from ._gradients.kept import KeptGradients as KeptGradients
 from ._gradients.linear import LinearGradients as LinearGradients
@@ -40,6 +42,8 @@ from ._valuer import Axioms as Axioms
 from ._valuer import Needs as Needs
 from ._valuer import Valuer as Valuer
 from ._valuer import value as value
+from .apply.explain import Explanation as Explanation
+from .apply.explain import explain as explain
 from .apply.prune import Pruned as Pruned
 from .apply.prune import prune as prune
 from .methods import GradCos as GradCos
@@ -57,6 +61,7 @@ from .methods import CalibratedKNNShapley as CalibratedKNNShapley
 from .methods import ClassWiseShapley as ClassWiseShapley
 from .methods import ComplexityGap as ComplexityGap
 from .methods import Consensus as Consensus
+from .methods import Datamodels as Datamodels
 from .methods import DataOOB as DataOOB
 from .methods import DeltaShapley as DeltaShapley
 from .methods import GroupTesting as GroupTesting
@@ -80,6 +85,8 @@ from .methods import ThresholdKNNShapley as ThresholdKNNShapley
 from .methods import TreeSim as TreeSim
 from .methods import WeightedBanzhaf as WeightedBanzhaf
 from .methods import WeightedKNNShapley as WeightedKNNShapley
+from .methods.datamodel.regression import LinearDatamodel as LinearDatamodel
+from .methods.datamodel.regression import datamodels as datamodels
 from .methods.neighbors.incremental import LiveKNNShapley as LiveKNNShapley
 from .stream import Stream as Stream
 from .stream import Streamed as Streamed

@@ -96,6 +96,10 @@ class Gradients(ABC):
     def attacked(self, data: Any) -> Any:
         """The rows moved as far across the decision boundary as an attacker would, labels kept."""
 
+    @abstractmethod
+    def flops(self, data: Any) -> int:
+        """Operations on floats of `rows`."""
+
     def weights(self, data: Any) -> Floats:
         """How often each training row counts, (n,): class weights."""
         return np.ones(len(data))

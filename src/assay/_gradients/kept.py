@@ -127,7 +127,7 @@ class KeptGradients(Gradients):
         if changed.any():
             raise AssayError(
                 f"The row {data.ids[changed][0].item()!r} is kept in {str(self.folder)!r} with other "
-                f"contents ({changed.sum()} row(s) changed); give changed rows new keys, or take another folder."
+                f"contents ({changed.sum()} row(s) changed); give them new keys, or take another folder."
             )
         return places
 
@@ -161,6 +161,10 @@ class KeptGradients(Gradients):
     def attacked(self, data: Any) -> Any:
         """See `Gradients.attacked`."""
         return self.gradients.attacked(data)
+
+    def flops(self, data: Any) -> int:
+        """See `Gradients.flops`, of rows that are not kept yet."""
+        return self.gradients.flops(data)
 
     def weights(self, data: Any) -> Floats:
         """See `Gradients.weights`."""

@@ -195,6 +195,10 @@ class LinearGradients(Gradients):
         """See `Gradients.along`."""
         return self.rows(data).along(vector)
 
+    def flops(self, data: Data) -> int:
+        """See `Gradients.flops`: one product with the coefficients."""
+        return 2 * len(data) * self.coefficients.size
+
     def attacked(self, data: Data) -> Data:
         """Rows of two classes, moved across the boundary to .3 of their distance beyond it."""
         if self.classes is None or self.outputs > 1:

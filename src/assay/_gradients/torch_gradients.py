@@ -136,16 +136,21 @@ class TorchGradients(Gradients):
 
     def rows(self, data: Any, *, of: Of = "loss") -> Features:
         """See `Gradients.rows`. `data`: Data, (inputs, targets), a Dataset, or a DataLoader."""
-        from ._torch_loss import margins, probabilities, row_losses
+        from ._torch_loss import margins, probabilities
 
         def scalars(outputs: Any, targets: Any) -> list[Any]:
             if of == "margin":
                 return [margins(self.loss, outputs, targets)]
             if of == "probability":
                 return [probabilities(self.loss, outputs, targets)]
-            return [row_losses(self._loss, outputs, targets)]
+            return self._row_losses(outputs, targets)
 
         return self._collected(scalars, data)[0]
+
+    def _row_losses(self, outputs: Any, targets: Any) -> list[Any]:
+        from ._torch_loss import row_losses
+
+        return [row_losses(self._loss, outputs, targets)]
 
     def roots(self, data: Any) -> list[Features]:
         """See `Gradients.roots`: one backward pass an output."""
@@ -198,16 +203,27 @@ class TorchGradients(Gradients):
 
     def along(self, data: Any, vector: Floats) -> Floats:
         """See `Gradients.along`, at the cost of three forward passes."""
-        from ._torch_loss import row_losses
         from ._torch_record import gradients
 
         def work(inputs: Any, targets: Any) -> Floats:
-            def losses(outputs: Any, targets: Any) -> list[Any]:
-                return [row_losses(self._loss, outputs, targets)]
-
-            return Features(gradients(self.module, self._parts, losses, inputs, targets)[0]).along(vector)
+            layers = gradients(self.module, self._parts, self._row_losses, inputs, targets)[0]
+            return Features(layers).along(vector)
 
         return np.concatenate(self._each(work, data))
+
+    def flops(self, data: Any) -> int:
+        """See `Gradients.flops`; as torch counts them."""
+        from torch.utils.flop_counter import FlopCounterMode
+
+        from ._torch_loss import row_losses
+        from ._torch_record import gradients
+
+        with FlopCounterMode(display=False) as counter:
+            for inputs, targets in self._batches(data):
+                gradients(
+                    self.module, self._parts, lambda f, y: [row_losses(self._loss, f, y)], inputs, targets
+                )
+        return counter.get_total_flops()
 
     def attacked(self, data: Any) -> Any:
         """Rows moved across the nearest (linearised) boundary of their class, .3 of the distance beyond."""
