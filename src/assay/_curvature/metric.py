@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
-from .._gradients.features import Features
+import numpy as np
+
+from .._gradients.features import Features, dense_blocks
+from .._types import Floats
 
 
 class Metric(ABC):
@@ -18,3 +22,20 @@ class Metric(ABC):
     @abstractmethod
     def solve(self, query: Features) -> Features:
         """The inverse curvature times each row."""
+
+    def against(self, query: Features) -> Callable[[Features], Floats]:
+        """What gives the scores (n, m) of some of the training rows for these queries.
+
+        Not of other rows: directions in which no training row has anything may be left out.
+        """
+        solved = self.solve(query)
+        return lambda train: train.gram(solved)
+
+    def squares(self, rows: Features) -> Floats:
+        """The score of each row for itself, (n,), in blocks."""
+        parts = [rows.take(part) for part in dense_blocks(rows)]
+        return np.concatenate([part.rowdot(self.solve(part)) for part in parts])
+
+    def sizes(self, rows: Features) -> Floats:
+        """The length of each row's vector, solved, (n,), in blocks."""
+        return np.concatenate([self.solve(rows.take(part)).norms() for part in dense_blocks(rows)])

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from ..._curvature.choose import SOLVERS, metric_for
-from ..._curvature.exact import Exact
-from ..._curvature.left_out import left_out
+from ..._curvature.choose import Settings, check_settings
 from ..._errors import AssayError
-from ..._gradients.linear import LinearGradients
-from ..._gradients.source import gradients_of
-from ..._gradients.target import OF_GROUPS, check_target, judging
-from ..._numbers import is_number
+from ..._gradients.gradients import Curvature
+from ..._gradients.target import OF_GROUPS, check_target
 from ..._problem import Problem
 from ..._valuation import Status, Valuation
 from ..._valuer import Needs, Valuer
+from ._scores import Scores, influence_scores
 
 
 @final
@@ -38,9 +35,24 @@ class Influence(Valuer):
 
         - "left_out": one Newton step without the row, exact for least squares; linear models only.
         - "exact": Cholesky factor of the whole Gauss-Newton matrix; up to 20,000 parameters.
+        - "ekfac", "kfac": an inverse a layer, in the eigenvectors of two small matrices; eigenvalues from the
+          rows, or as products, whose scores of wide layers take fewer multiplications.
+        - "cg": conjugate gradients, preconditioned by EK-FAC, to a relative residual of `tolerance`.
+        - "arnoldi", "nystrom": the `rank` largest curvatures, from Krylov vectors or a random sketch; in
+          other directions the damping and the smallest penalty alone.
+        - "lissa": a series of steps on random rows, repeated; its spread is in `Valuation.why`.
     damping : float, optional
         Added to the diagonal of the curvature of the mean loss. If not given, 0 for linear models, and a
         tenth of the mean curvature for nets, layer by layer where a layer has its own inverse.
+    rank : int
+        Directions of "arnoldi" and "nystrom".
+    tolerance : float
+        Of "cg", in (0, 1): the residual's length by the gradient's.
+    curvature : "gauss_newton" | "hessian"
+        Of "exact" and "cg". The Hessian of a net is refused where it has no inverse or bends downwards.
+    relative : "parameters" | "loss", optional
+        Scores by the length of the row's own step, |H^-1 g_i|, or by its root influence on itself,
+        (g_i' H^-1 g_i)^(1/2): rows that act on single queries come before rows that act on all.
     target : str
         What the rows that judge measure. Values are in its unit, and positive where a row's presence improves
         it:
@@ -54,7 +66,11 @@ class Influence(Valuer):
         A row is worth by how much it narrows the gap between the two groups that are farthest apart now.
 
     Source: Koh and Liang (2017), "Understanding Black-box Predictions via Influence Functions"; targets other
-    than the loss: Chhabra et al. (2024), "What Data Benefits My Classifier?".
+    than the loss: Chhabra et al. (2024), "What Data Benefits My Classifier?"; relative: Barshan et al.
+    (2020), "RelatIF"; solvers: Grosse et al. (2023), "Studying Large Language Model Generalization with
+    Influence Functions", Agarwal et al. (2017), "Second-Order Stochastic Optimization for Machine Learning in
+    Linear Time", Schioppa et al. (2022), "Scaling Up Influence Functions", Frangella et al. (2023),
+    "Randomized Nystrom Preconditioning".
 
     Examples
     --------
@@ -68,15 +84,25 @@ class Influence(Valuer):
 
     solver: str = "auto"
     damping: float | None = None
+    rank: int = 200
+    tolerance: float = 1e-3
+    curvature: Curvature = "gauss_newton"
+    relative: Literal["parameters", "loss"] | None = None
     target: str = "loss"
     needs: ClassVar[Needs] = Needs.LABELS | Needs.VALID | Needs.GRADIENTS
 
     def __post_init__(self) -> None:
-        if self.solver not in ("auto", *SOLVERS):
-            raise AssayError(f"Influence.solver is {self.solver!r}; choose auto, {', '.join(SOLVERS)}.")
-        if self.damping is not None and not (is_number(self.damping) and self.damping >= 0):
-            raise AssayError(f"Influence.damping is {self.damping!r}; it needs to be a number, at least 0.")
+        check_settings("Influence", self.settings)
+        if self.relative not in (None, "parameters", "loss"):
+            raise AssayError(
+                f"Influence.relative is {self.relative!r}; choose 'parameters' or 'loss', or leave it out."
+            )
         check_target(self.target)
+
+    @property
+    def settings(self) -> Settings:
+        """How the inverse is taken."""
+        return Settings(self.solver, self.damping, self.rank, self.tolerance, self.curvature)
 
     @property
     def crossfits(self) -> bool:
@@ -85,15 +111,11 @@ class Influence(Valuer):
 
     def estimates(self, problem: Problem, rng: np.random.Generator) -> Iterator[Valuation]:
         """Yield the values once."""
+        found = self.scores(problem, rng)
+        scores = found.whole()
+        yield Valuation(scores.mean(axis=1), per_valid=scores, status=Status.exact, why=found.note)
+
+    def scores(self, problem: Problem, rng: np.random.Generator) -> Scores:
+        """What each training row is worth to each query, a block of rows at a time."""
         self.__post_init__()
-        gradients, problem = gradients_of(problem, "Influence")
-        assert problem.valid is not None
-        metric = metric_for(self.solver, gradients, problem.train, self.damping, rng)
-        solved = metric.solve(judging(self.target, gradients, problem.valid))
-        if isinstance(gradients, LinearGradients) and self.solver in ("auto", "left_out"):
-            assert isinstance(metric, Exact)
-            train = left_out(gradients, problem.train, metric)
-        else:
-            train = gradients.rows(problem.train).scaled(gradients.weights(problem.train))
-        scores = train.gram(solved)
-        yield Valuation(scores.mean(axis=1), per_valid=scores, status=Status.exact, why=metric.note)
+        return influence_scores(self.settings, self.target, self.relative, problem, rng)
