@@ -44,6 +44,8 @@ from ._valuer import Valuer as Valuer
 from ._valuer import value as value
 from .apply.explain import Explanation as Explanation
 from .apply.explain import explain as explain
+from .apply.explain import Explanation as Explanation
+from .apply.explain import explain as explain
 from .apply.prune import Pruned as Pruned
 from .apply.prune import prune as prune
 from .methods import GradCos as GradCos
