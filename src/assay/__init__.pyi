@@ -50,6 +50,8 @@ from .apply.prune import Pruned as Pruned
 from .apply.prune import prune as prune
 from .methods import GradCos as GradCos
 from .methods import GradDot as GradDot
+from .methods import DsDm as DsDm
+from .methods import TRAK as TRAK
 from .methods import TracIn as TracIn
 from .methods import AME as AME
 from .methods import LAVA as LAVA
