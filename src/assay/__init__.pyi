@@ -65,6 +65,7 @@ from .methods import CalibratedKNNShapley as CalibratedKNNShapley
 from .methods import ClassWiseShapley as ClassWiseShapley
 from .methods import ComplexityGap as ComplexityGap
 from .methods import Consensus as Consensus
+from .methods import DataInf as DataInf
 from .methods import Datamodels as Datamodels
 from .methods import DataOOB as DataOOB
 from .methods import DeltaShapley as DeltaShapley
@@ -83,6 +84,7 @@ from .methods import OwenValue as OwenValue
 from .methods import Random as Random
 from .methods import RobustVolume as RobustVolume
 from .methods import SelfConfidence as SelfConfidence
+from .methods import SelfInfluence as SelfInfluence
 from .methods import Shapley as Shapley
 from .methods import SoftKNNShapley as SoftKNNShapley
 from .methods import ThresholdKNNShapley as ThresholdKNNShapley
@@ -91,6 +93,8 @@ from .methods import WeightedBanzhaf as WeightedBanzhaf
 from .methods import WeightedKNNShapley as WeightedKNNShapley
 from .methods.datamodel.regression import LinearDatamodel as LinearDatamodel
 from .methods.datamodel.regression import datamodels as datamodels
+from .methods.influence.top_pairs import TopPairs as TopPairs
+from .methods.influence.top_pairs import top_pairs as top_pairs
 from .methods.neighbors.incremental import LiveKNNShapley as LiveKNNShapley
 from .stream import Stream as Stream
 from .stream import Streamed as Streamed

@@ -15,10 +15,12 @@ from .consensus import Consensus as Consensus
 from .control.random import Random as Random
 from .coverage.complexity_gap import ComplexityGap as ComplexityGap
 from .coverage.robust_volume import RobustVolume as RobustVolume
+from .influence.data_inf import DataInf as DataInf
 from .influence.dsdm import DsDm as DsDm
 from .influence.grad_cos import GradCos as GradCos
 from .influence.grad_dot import GradDot as GradDot
 from .influence.influence import Influence as Influence
+from .influence.self_influence import SelfInfluence as SelfInfluence
 from .influence.trac_in import TracIn as TracIn
 from .influence.trak import TRAK as TRAK
 from .neighbors.approximate_knn_shapley import ApproximateKNNShapley as ApproximateKNNShapley
