@@ -33,8 +33,7 @@ class SubsetModels:
     Subset k, and the chance in its training, depend on `seed` and k alone: more subsets later leave the
     earlier ones as they are, whatever `n_jobs` was and however often a run was interrupted.
 
-    Networks are trained many at a time, each as it would be alone; 50 networks of the shape 784-128-64-10
-    take about as long as a few that torch trains one by one (see the page).
+    Networks are trained four subsets at a time, each as it would be alone.
 
     Parameters
     ----------

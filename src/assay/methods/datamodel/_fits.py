@@ -13,6 +13,7 @@ from ..._types import Floats
 FOLDS = 4
 SHARES = np.geomspace(1, 0.01, 12)  # penalties of the LASSO, in units of the least that leaves no row
 RIDGES = np.geomspace(1e-3, 1e3, 25)  # penalties of ridge, in units of the draws
+TOLERANCE = 1e-4  # far below what folds can tell apart
 BLOCK = 16  # targets of one task of the kernel
 
 
@@ -45,12 +46,15 @@ def lasso(X: Floats, Y: Floats) -> Fit:
     return Fit(whole, np.array([path[targets, best].mean(axis=0) for path in kept]))
 
 
-def _paths(X: Floats, Y: Floats, tops: Floats) -> Floats:
+def _paths(X: Floats, Y: Floats, tops: Floats, tolerance: float = TOLERANCE) -> Floats:
     """Coefficients (m, penalties, n)."""
     from ._lasso_kernel import paths
 
     gram, cross = X.T @ X / len(X), np.ascontiguousarray((X.T @ Y).T / len(X))
-    tasks = ((gram, cross[i : i + BLOCK], tops[i : i + BLOCK], SHARES) for i in range(0, len(cross), BLOCK))
+    tasks = (
+        (gram, cross[i : i + BLOCK], tops[i : i + BLOCK], SHARES, tolerance)
+        for i in range(0, len(cross), BLOCK)
+    )
     return np.concatenate(list(each(paths, tasks, threads=True)))
 
 

@@ -7,21 +7,21 @@ import numpy as np
 from ..._compiled import compiled
 
 SWEEPS = 200  # of the rows that matter, for a penalty
-TOLERANCE = 1e-4  # the largest step of a sweep, in units of the largest coefficient without others
 
 
 @compiled
-def paths(gram, cross, tops, shares):
+def paths(gram, cross, tops, shares, tolerance):
     """Coefficients (targets, penalties, n) by coordinate descent, each penalty starting from the one before.
 
     `gram` (n, n) and `cross` (targets, n) are divided by the draws; the penalties of a target are its `tops`
-    times `shares`, falling. A step costs n where a coefficient changes and nothing where it stays 0.
+    times `shares`, falling; the last step of each is at most `tolerance` times its top. A step costs n where
+    a coefficient changes and nothing where it stays 0.
     """
     targets, n = cross.shape
     found = np.zeros((targets, len(shares), n))
     for t in range(targets):
         beta, slope = np.zeros(n), cross[t].copy()
-        least = TOLERANCE * tops[t]
+        least = tolerance * tops[t]
         for p in range(len(shares)):
             _descend(gram, beta, slope, tops[t] * shares[p], least)
             found[t, p] = beta
