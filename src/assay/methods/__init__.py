@@ -15,6 +15,7 @@ from .consensus import Consensus as Consensus
 from .control.random import Random as Random
 from .coverage.complexity_gap import ComplexityGap as ComplexityGap
 from .coverage.robust_volume import RobustVolume as RobustVolume
+from .datamodel.datamodels import Datamodels as Datamodels
 from .influence.data_inf import DataInf as DataInf
 from .influence.dsdm import DsDm as DsDm
 from .influence.grad_cos import GradCos as GradCos
