@@ -46,6 +46,8 @@ from .apply.explain import Explanation as Explanation
 from .apply.explain import explain as explain
 from .apply.explain import Explanation as Explanation
 from .apply.explain import explain as explain
+from .apply.fragility import Fragility as Fragility
+from .apply.fragility import fragility as fragility
 from .apply.prune import Pruned as Pruned
 from .apply.prune import prune as prune
 from .methods import GradCos as GradCos
