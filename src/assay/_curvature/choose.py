@@ -14,10 +14,9 @@ from .conjugate import Conjugate
 from .exact import Exact
 from .kronecker import Kronecker
 from .metric import Metric
-from .operator import default_damping
 
 FEW_PARAMETERS = 2_000
-SOLVERS = ("left_out", "exact", "kfac", "ekfac", "cg", "lissa", "arnoldi", "nystrom")
+SOLVERS = ("left_out", "exact", "kfac", "ekfac", "cg", "lissa", "arnoldi", "nystrom", "empirical_fisher")
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,11 @@ def metric_for(settings: Settings, gradients: Gradients, data: Any, rng: np.rand
     solver, damping = solver_for(settings.solver, gradients), settings.damping
     if solver in ("kfac", "ekfac"):
         return Kronecker(gradients, data, damping, corrected=solver == "ekfac")
-    damping = default_damping(gradients, data) if damping is None else damping
+    if solver == "empirical_fisher":
+        from .empirical import Empirical
+
+        rows = gradients.rows(data).scaled(np.sqrt(gradients.weights(data)))
+        return Empirical(rows, damping, gradients.penalty)
     if solver in ("left_out", "exact"):
         return Exact(gradients, data, damping, settings.curvature)
     if solver == "cg":

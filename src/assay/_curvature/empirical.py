@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import final
 
 import numpy as np
@@ -68,7 +69,7 @@ class Empirical(Metric):
         added = np.full(p, n * self.damping) + (0.0 if penalty is None else penalty)
         self.dual = p > n and added.min() > 0
         self.stretch = added**-0.5 if self.dual and np.ptp(added) else None
-        self.ridge = 1.0 if self.stretch is not None else n * self.damping
+        self.ridge = 1.0 if self.stretch is not None else float(added[0])
         self.rows = self._stretched(rows)
         matrix = kernel(self.rows) if self.dual else _moment(rows)
         matrix.flat[:: len(matrix) + 1] += self.ridge if self.dual else added
@@ -89,6 +90,20 @@ class Empirical(Metric):
         if self.dual:
             return self._solved(self.rows.gram(self._stretched(query)))
         return self.rows.gram(self.solve(query))
+
+    def against(self, query: Features) -> Callable[[Features], Floats]:
+        """See `Metric.against`; without a vector of any row, where rows are fewer than numbers."""
+        if not self.dual:
+            solved = self.solve(query)
+            return lambda train: train.gram(solved)
+        query = self._stretched(query)
+        weights = self._solved(self.rows.gram(query))
+
+        def scores(train: Features) -> Floats:
+            train = self._stretched(train)
+            return (train.gram(query) - train.gram(self.rows) @ weights) / self.ridge
+
+        return scores
 
     def solve(self, query: Features) -> Features:
         """See `Metric.solve`."""

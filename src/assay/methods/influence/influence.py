@@ -40,6 +40,9 @@ class Influence(Valuer):
         - "cg": conjugate gradients, preconditioned by EK-FAC, to a relative residual of `tolerance`.
         - "arnoldi", "nystrom": the `rank` largest curvatures, from Krylov vectors or a random sketch; in
           other directions the damping and the smallest penalty alone.
+        - "empirical_fisher": rows' own squared gradients in place of the curvature, by the products of rows
+          where these are fewer than parameters; up to 20,000 of either. Damping, if not given, is what a row
+          adds to it on average: without, a row's own gradient would hide what it does.
         - "lissa": a series of steps on random rows, repeated; its spread is in `Valuation.why`.
     damping : float, optional
         Added to the diagonal of the curvature of the mean loss. If not given, 0 for linear models, and a
