@@ -263,7 +263,9 @@ def test_checkpoints_are_other_weights():
     other, _ = network("dense")
     with torch.no_grad():
         other[0].weight *= 2
-    both = TorchGradients(module, checkpoints=[module.state_dict(), other.state_dict()], rates=[0.1, 0.2])
+    both = TorchGradients(
+        module, checkpoints=[module.state_dict(), other.state_dict()], rates=np.array([0.1, 0.2])
+    )
     found = [g.rows((inputs, LABELS)).dense() for g in both.checkpoints]
     for g, net in zip(found, (module, other), strict=True):
         np.testing.assert_array_equal(g, TorchGradients(net).rows((inputs, LABELS)).dense())

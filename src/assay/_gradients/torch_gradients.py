@@ -79,7 +79,7 @@ class TorchGradients(Gradients):
         _torch_factors.check_batch_norm(self.module)
         self._parts, self._checked = _torch_parts.parts_of(self.module, self.layers), False
         self._states, self._rates = checkpoints, rates
-        if checkpoints is not None and (not checkpoints or len(rates or checkpoints) != len(checkpoints)):
+        if checkpoints is not None and (not checkpoints or len(self.rates) != len(checkpoints)):
             raise AssayError("TorchGradients needs at least one checkpoint, and one rate for each of them.")
 
     @property
