@@ -10,7 +10,8 @@ from assay import AssayError, Features
 from assay._curvature import operator as operators
 from assay._curvature.conjugate import Conjugate
 from assay._curvature.exact import Exact
-from assay._curvature.operator import Roots, default_damping
+from assay._curvature.low_rank import LowRank
+from assay._curvature.operator import Roots, damping_of, mean_curvature
 from assay._gradients.layers import Full, Outer
 
 
@@ -52,7 +53,13 @@ def test_damping_is_a_tenth_of_the_mean_curvature():
     """Without a damping nets get a tenth of the mean eigenvalue of the mean loss."""
     net, data = Net(), rows_of(30)
     truth = 0.1 * np.trace(net.gauss_newton(data)) / sum(net.widths) / 30
-    assert default_damping(net, data) == pytest.approx(truth)
+    assert damping_of(None, net, 30, mean_curvature(net, data)) == pytest.approx(truth)
+    for metric in (
+        Exact(net, data),
+        Conjugate(net, data),
+        LowRank(net, data, None, 5, np.random.default_rng(0), kind="nystrom"),
+    ):
+        assert f"damping {truth:.3g}" in metric.note
 
 
 def test_queries_without_gradients_and_alike(way):

@@ -15,7 +15,7 @@ from .._parallel import each
 from .._types import Floats
 from .kronecker import Kronecker
 from .metric import Metric
-from .operator import Operator, default_damping, operator
+from .operator import Operator, damping_of, operator
 
 COLUMNS = 64  # of a block of right-hand sides
 MOST_STEPS = 1_000
@@ -57,11 +57,11 @@ class Conjugate(Metric):
         curvature: Curvature = "gauss_newton",
     ) -> None:
         self.tolerance, self.curvature = tolerance, curvature
-        damping = default_damping(gradients, data) if damping is None else damping
         kind = gradients.rows(data.take(np.arange(1))).dense().dtype if tolerance >= SINGLE else float
         self.kind = np.dtype(kind)
         self.operator = operator(gradients, data, curvature, self.kind)
-        self.shift = self.operator.n * damping
+        damping = damping_of(damping, gradients, len(data), self.operator.mean)
+        self.shift = len(data) * damping
         self.inner = _inner(self.operator, gradients, data, damping)
         self.head = f"conjugate gradients, damping {damping:.3g}"
         self.note = self.head

@@ -14,6 +14,7 @@ from .._gradients.gradients import Curvature, Gradients
 from .._parallel import each
 from .._types import Floats
 from .metric import Metric
+from .operator import damping_of, mean_curvature
 
 COLUMNS = 64  # of a block of right-hand sides
 
@@ -27,8 +28,9 @@ class Exact(Metric):
     gradients : Gradients
     data : Data
         The n training rows.
-    damping : float
-        Added to the diagonal of the curvature of the mean loss.
+    damping : float, optional
+        Added to the diagonal of the curvature of the mean loss. If not given, 0 for linear models, and
+        a tenth of the mean eigenvalue for others.
     curvature : "gauss_newton" | "hessian"
 
     Raises
@@ -42,15 +44,23 @@ class Exact(Metric):
     """
 
     def __init__(
-        self, gradients: Gradients, data: Any, damping: float, curvature: Curvature = "gauss_newton"
+        self,
+        gradients: Gradients,
+        data: Any,
+        damping: float | None = None,
+        curvature: Curvature = "gauss_newton",
     ) -> None:
+        penalty = gradients.penalty
         if curvature == "hessian" and not gradients.linear:
             p = sum(gradients.widths)
             check_size(p)
             matrix = gradients.product(data, np.eye(p), curvature)
-            matrix = (matrix + matrix.T) / 2 + np.diag(gradients.penalty)
+            matrix = (matrix + matrix.T) / 2 + np.diag(penalty)
+            mean = mean_curvature(gradients, data)
         else:
             matrix = summed(gradients, data)
+            mean = float(np.trace(matrix) - penalty.sum()) / len(penalty)
+        damping = damping_of(damping, gradients, len(data), mean)
         matrix.flat[:: len(matrix) + 1] += len(data) * damping
         try:
             self.factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)

@@ -12,7 +12,7 @@ from .._gradients.gradients import Gradients
 from .._parallel import each
 from .._types import Floats
 from .metric import Metric
-from .operator import Roots
+from .operator import Roots, damping_of
 
 BATCH, REPEATS, POWERS = 64, 4, 20
 COLUMNS = 64  # of a block of right-hand sides
@@ -33,8 +33,9 @@ class LiSSA(Metric):
     gradients : Gradients
     data : Data
         The n training rows.
-    damping : float
-        Added to the diagonal of the curvature of the mean loss; above 0, unless there is a penalty.
+    damping : float, optional
+        Added to the diagonal of the curvature of the mean loss; above 0, unless there is a penalty. If not
+        given, 0 for linear models, and a tenth of the mean eigenvalue for others.
     rng : np.random.Generator
 
     Raises
@@ -48,8 +49,11 @@ class LiSSA(Metric):
     Linear Time".
     """
 
-    def __init__(self, gradients: Gradients, data: Any, damping: float, rng: np.random.Generator) -> None:
+    def __init__(
+        self, gradients: Gradients, data: Any, damping: float | None, rng: np.random.Generator
+    ) -> None:
         self.roots, self.n = Roots(gradients, data), len(data)
+        damping = damping_of(damping, gradients, self.n, self.roots.mean)
         self.shift = gradients.penalty / self.n + damping
         if self.shift.min() <= 0:
             raise AssayError(

@@ -12,7 +12,7 @@ from .._gradients.features import Features, dense_blocks, full
 from .._gradients.gradients import Gradients
 from .._types import Floats
 from .metric import Metric
-from .operator import Operator, operator
+from .operator import Operator, damping_of, operator
 
 WIDTH = 16  # vectors that a Krylov space grows by
 
@@ -29,8 +29,9 @@ class LowRank(Metric):
     gradients : Gradients
     data : Data
         The n training rows.
-    damping : float
-        Added to the diagonal of the curvature of the mean loss; above 0, unless there is a penalty.
+    damping : float, optional
+        Added to the diagonal of the curvature of the mean loss; above 0, unless there is a penalty. If not
+        given, 0 for linear models, and a tenth of the mean eigenvalue for others.
     rank : int
         Directions.
     rng : np.random.Generator
@@ -53,13 +54,14 @@ class LowRank(Metric):
         self,
         gradients: Gradients,
         data: Any,
-        damping: float,
+        damping: float | None,
         rank: int,
         rng: np.random.Generator,
         *,
         kind: str,
     ) -> None:
-        of = operator(gradients, data)
+        of = operator(gradients, data, products=rank)
+        damping = damping_of(damping, gradients, of.n, of.mean)
         self.shift = of.floor + of.n * damping
         if self.shift <= 0:
             raise AssayError(

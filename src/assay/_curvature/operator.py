@@ -46,7 +46,11 @@ class Operator:
 
 
 def operator(
-    gradients: Gradients, data: Any, curvature: Curvature = "gauss_newton", kind: Any = float
+    gradients: Gradients,
+    data: Any,
+    curvature: Curvature = "gauss_newton",
+    kind: Any = float,
+    products: int | None = None,
 ) -> Operator:
     """The curvature of all rows: a matrix where it is small, else products through the layers' factors.
 
@@ -58,6 +62,9 @@ def operator(
         The Hessian of a net by products through the net.
     kind : dtype
         What is multiplied.
+    products : int, optional
+        How many vectors will be: the matrix is made where that saves multiplications. Wherever it fits, if not
+        given.
     """
     penalty, p = gradients.penalty, sum(gradients.widths)
     least = float(penalty.min())
@@ -66,7 +73,9 @@ def operator(
         return Operator(
             len(data), p, lambda v: gradients.product(data, v, curvature) + penalty * v, least, mean
         )
-    if p <= FEW:
+    n = len(data)
+    # to make it n p², and 2 p² a vector; else 4 n p a vector
+    if p <= FEW and (products is None or n * p <= products * (4 * n - 2 * p)):
         matrix = summed(gradients, data)
         mean = float((np.trace(matrix) - penalty.sum()) / p)
         matrix = matrix.astype(kind, copy=False)
@@ -82,11 +91,14 @@ def mean_curvature(gradients: Gradients, data: Any) -> float:
     return float(sum((weights * root.rowdot(root)).sum() for root in gradients.roots(data))) / p
 
 
-def default_damping(gradients: Gradients, data: Any) -> float:
-    """A tenth of the mean curvature of the mean loss; none for linear models, whose optimum is one."""
-    if gradients.linear:
-        return 0.0
-    return SHARE * mean_curvature(gradients, data) / len(data) or 1.0  # without gradients all scores are 0
+def damping_of(damping: float | None, gradients: Gradients, n: int, mean: float) -> float:
+    """The damping of the mean loss, where none is given a tenth of the mean eigenvalue of its curvature.
+
+    None for linear models, whose optimum is one.
+    """
+    if damping is not None:
+        return damping
+    return 0.0 if gradients.linear else SHARE * mean / n or 1.0  # without gradients all scores are 0
 
 
 class Roots:
