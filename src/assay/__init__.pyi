@@ -50,6 +50,7 @@ from .apply.fragility import Fragility as Fragility
 from .apply.fragility import fragility as fragility
 from .apply.prune import Pruned as Pruned
 from .apply.prune import prune as prune
+from .methods import InRunShapley as InRunShapley
 from .methods import GradCos as GradCos
 from .methods import GradDot as GradDot
 from .methods import DsDm as DsDm
@@ -97,6 +98,7 @@ from .methods.datamodel.regression import LinearDatamodel as LinearDatamodel
 from .methods.datamodel.regression import datamodels as datamodels
 from .methods.influence.top_pairs import TopPairs as TopPairs
 from .methods.influence.top_pairs import top_pairs as top_pairs
+from .methods.influence.in_run import InRun as InRun
 from .methods.neighbors.incremental import LiveKNNShapley as LiveKNNShapley
 from .stream import Stream as Stream
 from .stream import Streamed as Streamed

@@ -20,6 +20,7 @@ from .influence.data_inf import DataInf as DataInf
 from .influence.dsdm import DsDm as DsDm
 from .influence.grad_cos import GradCos as GradCos
 from .influence.grad_dot import GradDot as GradDot
+from .influence.in_run_shapley import InRunShapley as InRunShapley
 from .influence.influence import Influence as Influence
 from .influence.self_influence import SelfInfluence as SelfInfluence
 from .influence.trac_in import TracIn as TracIn

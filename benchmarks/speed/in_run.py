@@ -1,0 +1,91 @@
+"""What recording in-run Shapley values adds to a training: `python -m benchmarks.speed.in_run [EPOCHS]`.
+
+Multilayer perceptron 784-128-64-10 in float32, plain SGD, batches of 64 of 5,000 random rows. The floor is
+torch's own loop. 300 rows judge: some of them, drawn anew for each step (the default of a long training),
+or all of them in every step. EPOCHS (1) a side, all sides in turn, five rounds; each side's best.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from assay import InRun
+
+from ._tables import facts, show, times
+
+BAR, ROUNDS, BATCH = 1.5, 5, 64
+ROWS, JUDGES = 5000, 300
+SIDES = [(judges, order) for judges in (8, 16, 32, 64, None) for order in (1, 2)]
+
+
+def main() -> None:
+    """Print the table."""
+    epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    facts()
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+    torch.manual_seed(0)
+    train = torch.rand(ROWS, 784), torch.randint(0, 10, (ROWS,))
+    valid = torch.rand(JUDGES, 784), torch.randint(0, 10, (JUDGES,))
+    sides: dict[object, Callable[[], float]] = {"torch": lambda: _plain(train, epochs)}
+    for judges, order in SIDES:
+        sides[judges, order] = lambda judges=judges, order=order: _ours(train, valid, epochs, judges, order)
+    rounds = [{side: run() for side, run in sides.items()} for _ in range(ROUNDS)]
+    best = {side: min(done[side] for done in rounds) for side in sides}
+    rows = [["torch", "", "", f"{best['torch']:.2f}", "", ""]]
+    for judges, order in SIDES:
+        ratio = best[judges, order] / best["torch"]
+        told = "all 300" if judges is None else f"{judges} drawn"
+        kept = f"bar {BAR}: {'held' if ratio <= BAR else 'missed'}"
+        rows.append(["InRun", told, str(order), f"{best[judges, order]:.2f}", times(ratio), kept])
+    show("Training and recording", ("who", "judges a step", "order", "seconds", "of torch", ""), rows)
+
+
+def _net() -> torch.nn.Sequential:
+    torch.manual_seed(1)
+    return torch.nn.Sequential(
+        torch.nn.Linear(784, 128),
+        torch.nn.ReLU(),
+        torch.nn.Linear(128, 64),
+        torch.nn.ReLU(),
+        torch.nn.Linear(64, 10),
+    )
+
+
+def _plain(train: tuple[torch.Tensor, torch.Tensor], epochs: int) -> float:
+    net = _net()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    start = time.perf_counter()
+    for _ in range(epochs):
+        for rows in torch.randperm(ROWS).split(BATCH):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(net(train[0][rows]), train[1][rows]).backward()
+            optimizer.step()
+    return time.perf_counter() - start
+
+
+def _ours(
+    train: tuple[torch.Tensor, torch.Tensor],
+    valid: tuple[torch.Tensor, torch.Tensor],
+    epochs: int,
+    judges: int | None,
+    order: int,
+) -> float:
+    net = _net()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    start = time.perf_counter()
+    with InRun(net, n=ROWS, valid=valid, judges=judges, order=order) as run:
+        for _ in range(epochs):
+            for rows in torch.randperm(ROWS).split(BATCH):
+                run.step(train[0][rows], train[1][rows], rows, optimizer)
+    run.valuation()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""A network that tells, of each pass, what belongs to each row: its gradient in factors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..._errors import AssayError
+from ..._gradients.features import Features
+from ..._types import Labels, Positions
+
+
+class Tape:
+    """Hooks on a network, while it is open.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Not copied.
+    loss : as of `TorchGradients`
+
+    Raises
+    ------
+    AssayError
+        If rows are not apart, or there are parameters that no known module has.
+    """
+
+    def __init__(self, module: Any, loss: Any) -> None:
+        from ..._gradients import _torch_loss, _torch_parts
+
+        self.module, self._loss = module, _torch_loss.loss_of(loss)
+        _refuse_batch_norm(module)
+        self._parts = _torch_parts.parts_of(module, None)
+        self._check_known()
+        self._modules = dict(module.named_modules())
+        self._named = dict(module.named_parameters())
+        self._calls: dict[str, list[tuple[Any, Any]]] | None = None
+        self._handles: list[Any] = []
+        self._checked = False
+        self.losses: Any = None
+
+    def _check_known(self) -> None:
+        rest = next((part for part in self._parts if part.kind == "rest"), None)
+        if rest is not None:
+            raise AssayError(
+                f"InRun cannot tell the rows' parts in {', '.join(rest.shapes)}: they are shared, or of no "
+                "Linear, convolution, embedding or norm; freeze them, or take TracIn over checkpoints."
+            )
+
+    def open(self) -> None:
+        """Put the hooks on."""
+        self._handles = [
+            self._modules[part.name].register_forward_hook(self._keeper(part.name)) for part in self._parts
+        ]
+
+    def close(self) -> None:
+        """Take them off."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def _keeper(self, name: str) -> Callable[..., Any]:
+        def keep(child: Any, given: tuple[Any, ...], made: Any) -> Any:
+            del child
+            if self._calls is None:
+                return None  # somebody else's pass
+            self._calls.setdefault(name, []).append((given[0].detach(), made))
+            return made.clone()  # what follows may work in place
+
+        return keep
+
+    def passed(self, inputs: Any, targets: Any) -> Features:
+        """The gradient of each row's loss; the losses are in `losses`."""
+        import torch
+
+        from ..._gradients._torch_factors import factors
+        from ..._gradients._torch_loss import check_finite, row_losses
+        from ..._gradients._torch_record import outputs_of
+        from ..._gradients.layers import Full
+
+        if not self._handles:
+            raise AssayError("InRun.step was called outside of `with InRun(...) as run:`; call it inside.")
+        self._check_rows(inputs, targets)
+        calls: dict[str, list[tuple[Any, Any]]] = {}
+        self._calls = calls
+        try:
+            with torch.enable_grad():
+                losses = row_losses(self._loss, outputs_of(self.module, inputs), targets)
+        finally:
+            self._calls = None
+        check_finite(losses)
+        made = [z for part in self._parts for _, z in calls.get(part.name, ())]
+        slopes = iter(torch.autograd.grad(losses.sum(), made))
+        self.losses, layers = losses.detach(), []
+        for part in self._parts:
+            pairs = [(x, next(slopes)) for x, _ in calls.get(part.name, ())]
+            unused = Full(np.zeros((len(targets), part.width), np.float32))
+            layers.append(factors(part, self._modules[part.name], pairs) if pairs else unused)
+        return Features(layers)
+
+    def features(self, inputs: Any, targets: Any) -> Features:
+        """The same; named for who wants no more."""
+        return self.passed(inputs, targets)
+
+    def _check_rows(self, inputs: Any, targets: Any) -> None:
+        """At the first pass: whether recorded gradients are autograd's, of the first row and the last."""
+        if self._checked:
+            return
+        from ..._gradients._torch_record import check_parts
+
+        before = self.module.training
+        self.module.eval()  # dropout would draw twice
+        try:
+            self._parts = check_parts(self.module, self._parts, self._loss, (inputs, targets))
+        finally:
+            self.module.train(before)
+        self._check_known()
+        self._checked = True
+
+    def fill(self, batch: Features) -> None:
+        """Set the gradients of the parameters to those of the mean loss of these rows."""
+        import torch
+
+        weights = np.full(len(batch), 1 / len(batch))
+        for part, layer in zip(self._parts, batch.layers, strict=True):
+            vector = torch.from_numpy(layer.total(weights).dense())
+            for name, gradient in part.split(vector).items():
+                parameter = self._named[name]
+                parameter.grad = gradient[0].to(parameter.dtype).contiguous()
+
+    def times_rates(self, rows: Features, optimizer: Any) -> Features:
+        """Each layer times the learning rate of its parameters; 0 for those that are not the optimizer's."""
+        rates = {id(p): float(group["lr"]) for group in optimizer.param_groups for p in group["params"]}
+        layers = []
+        for part, layer in zip(self._parts, rows.layers, strict=True):
+            found = {rates.get(id(self._named[name]), 0.0) for name in part.shapes}
+            if len(found) > 1:
+                raise AssayError(f"The parameters of {part.name!r} have different learning rates; give one.")
+            layers.append(layer.scaled(np.full(len(rows), found.pop())))
+        return Features(layers)
+
+
+def _refuse_batch_norm(module: Any) -> None:
+    import torch
+
+    for name, child in module.named_modules():
+        if isinstance(child, torch.nn.modules.batchnorm._BatchNorm):
+            raise AssayError(
+                f"The batch norm {name!r} mixes the rows of a batch while training, so that no row's part is "
+                "its own; take GroupNorm or LayerNorm."
+            )
+
+
+def rows_of(data: Any, dtype: Any, classes: Labels | None, *, numbers: bool) -> tuple[Any, Any]:
+    """All inputs and targets, as tensors."""
+    from ..._gradients._torch_rows import batches
+
+    pairs = list(batches(data, dtype, classes, numbers=numbers))
+    inputs, targets = pairs[0]
+    for x, y in pairs[1:]:
+        inputs, targets = joined(inputs, x), joined(targets, y)
+    return inputs, targets
+
+
+def joined(first: Any, second: Any) -> Any:
+    """Rows one after another; of tensors, or tuples or dicts of them."""
+    import torch
+
+    if isinstance(first, dict):
+        return {name: joined(part, second[name]) for name, part in first.items()}
+    if isinstance(first, (tuple, list)):
+        return tuple(joined(a, b) for a, b in zip(first, second, strict=True))
+    return torch.cat([first, second.to(first.dtype)])
+
+
+def taken(rows: Any, places: Positions) -> Any:
+    """These rows; of a tensor, or a tuple or dict of them."""
+    if isinstance(rows, dict):
+        return {name: taken(part, places) for name, part in rows.items()}
+    if isinstance(rows, (tuple, list)):
+        return tuple(taken(part, places) for part in rows)
+    import torch
+
+    return rows[torch.from_numpy(places)]
