@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 from sklearn.naive_bayes import GaussianNB
 from truth import of_game, random_game, two_clouds
 
-from assay import AssayError, Data, Problem, Stop, value
+from assay import AssayError, Data, Problem, Stop, TorchGradients, value
 from assay.methods import by_name, choose
 
 
@@ -48,6 +48,17 @@ def test_picks_by_what_there_is_and_how_much(problem, name):
     assert type(method).__name__ == name
     assert why.startswith(f"{name}: ")
     assert why.endswith(".")
+
+
+def test_networks_are_valued_by_their_gradients():
+    """A torch module or gradients are never refitted: Influence, or SelfInfluence without judges."""
+    torch = pytest.importorskip("torch", reason="needs the extra torch")
+    net = torch.nn.Linear(2, 2)
+    assert type(choose(Problem(rows(40), rows(9), net))[0]).__name__ == "Influence"
+    assert type(choose(Problem(rows(40), model=net))[0]).__name__ == "SelfInfluence"
+    assert type(choose(Problem(rows(40), rows(9), gradients=TorchGradients(net)))[0]).__name__ == "Influence"
+    with pytest.raises(AssayError, match=r"Shapley refits its model.*skorch"):
+        value(Problem(rows(40), rows(9), net), "Shapley")
 
 
 def test_the_valuation_says_why():

@@ -6,10 +6,12 @@ import numpy as np
 from scipy.sparse import issparse
 
 from .._errors import AssayError
-from .._problem import Problem
+from .._problem import Problem, is_torch
 from .._valuer import Valuer
 from .bagging.data_oob import DataOOB
 from .consensus import Consensus
+from .influence.influence import Influence
+from .influence.self_influence import SelfInfluence
 from .neighbors.knn_shapley import KNNShapley
 from .semivalue.banzhaf import Banzhaf
 from .semivalue.shapley import Shapley
@@ -41,6 +43,10 @@ def choose(problem: Problem) -> tuple[Valuer, str]:
         return Banzhaf(), f"Banzhaf: the problem brings its own game, and every answer informs all {n} rows."
     if problem.train.y is None:
         raise AssayError("method='auto' needs labels or a game; pass assay.Problem(train=assay.Data(X, y)).")
+    if problem.gradients is not None or is_torch(problem.model):
+        if judged:
+            return Influence(), "Influence: the problem brings the gradients of a trained network."
+        return SelfInfluence(), "SelfInfluence: a trained network's gradients, and no validation rows."
     if judged and problem.model is not None and n <= SMALL_REFITS:
         return Shapley(), f"Shapley: {n} rows are few enough to refit the model itself."
     if _can_pool(problem):
