@@ -234,8 +234,8 @@ def check_needs(problem: Problem, method: Valuer) -> bool:
     refits = Needs.REFITS in needs or (Needs.GAME in needs and p.game is None)
     if refits and is_torch(p.model):
         raise AssayError(
-            f"{type(method).__name__} refits its model, and a torch module has no fit; pass an estimator that "
-            "wraps it (skorch), or take a method that asks gradients, such as Influence."
+            f"{type(method).__name__} refits its model, and a torch module has no fit; pass an estimator "
+            "that wraps it (skorch), or take a method that asks gradients, such as Influence."
         )
     judged = Needs.VALID in needs or refits
     fixes = []
