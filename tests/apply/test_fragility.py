@@ -102,7 +102,7 @@ def test_rows_do_what_is_said_by_a_refit(seed, iv, clustered):
 @pytest.mark.parametrize("iv", [False, True])
 @pytest.mark.parametrize("seed", range(8))
 def test_fewest_rows_against_every_subset(seed, iv):
-    """Of 11 rows never fewer than the fewest of all subsets, at most 1 more, and none more where that is 1."""
+    """Of 11 rows never fewer than the fewest of all subsets, at most 1 more, none more where that is 1."""
     X, y, Z, _ = made(n=11, d=1, seed=seed, iv=iv)
     Z = X if Z is None else Z
     found = fragility(X, y, column=0, instruments=Z if iv else None, intercept=False)
@@ -152,7 +152,7 @@ def test_frames_printing_and_to_frame():
     found = fragility(frame, y, column="b")
     assert found.coefficient == fragility(X, y, column=1).coefficient
     assert str(found).startswith(f"Coefficient {found.coefficient:.4g} ± ")
-    assert f"- {len(found.sign.rows)} rows ({found.sign.share:.2%}) turn its sign: " in str(found)
+    assert f"- {len(found.sign.rows)} row(s) ({found.sign.share:.2%}) turn its sign: " in str(found)
     assert found.to_frame().loc["sign", "rows"] == len(found.sign.rows)
 
 

@@ -17,6 +17,7 @@ from sklearn.svm import LinearSVC
 from assay import AssayError, Data, Influence, KNNShapley, Problem, Valuation, prune, value
 from assay._gradients.target import Reading
 from assay.apply._effect import accuracy_of, effect_of
+from assay.apply._how_many import how_many
 from assay.apply._refits import Refits
 
 GAPS = ("demographic_parity", "equal_opportunity")
@@ -35,8 +36,8 @@ def made(n: int = 300, seed: int = 0, gap: float = 1.0):
 
 
 def valued(problem, target="loss"):
-    """The values for a target."""
-    return value(problem, Influence(target=target), progress=False)
+    """The values for a target, without what rows are worth to single judges."""
+    return replace(value(problem, Influence(target=target), progress=False), per_valid=None)
 
 
 def gap_of(model, data, target):
@@ -247,3 +248,52 @@ def test_rows_of_the_same_key_do_not_judge():
     keyed = replace(problem, train=train)
     with pytest.raises(AssayError, match=r"^test holds rows of problem\.train"):
         prune(keyed, valued(keyed), test=Data(test.X, test.y, ids=["r3", *(f"t{i}" for i in range(59))]))
+
+
+def test_no_more_rows_go_than_help_judges_who_did_not_choose_them():
+    """The number of rows is that of the largest mean gain over both halves, by plain refits."""
+    problem, test = made()
+    valuation = value(problem, Influence(), progress=False)
+    pruned = prune(problem, valuation, test=test, share=0.3)
+    valid, gains = problem.valid, {}
+    order = np.lexsort([np.random.default_rng(0).random(300), valid.y, valid.groups])
+    exact = LogisticRegression(C=1.0, tol=1e-10, max_iter=1000)
+    whole = replace_fit(exact, problem.train, np.arange(300))
+    for a, b in ((order[::2], order[1::2]), (order[1::2], order[::2])):
+        values = valuation.per_valid[:, a].mean(axis=1)
+        for count in (90, 45, 22, 11, 5, 2):
+            worst = [row for row in np.argsort(values, kind="stable")[:count] if values[row] < 0]
+            model = replace_fit(exact, problem.train, np.setdiff1d(np.arange(300), worst))
+            for sign, one in ((1, whole), (-1, model)):
+                p = one.predict_proba(valid.X[b])[np.arange(len(b)), valid.y[b].astype(int)]
+                gains[count] = gains.get(count, 0) - sign * np.log(p).mean()
+    assert len(pruned.dropped) == max(gains, key=gains.get) < 90
+    np.testing.assert_array_equal(pruned.dropped, valuation.lowest(len(pruned.dropped)))
+    assert "help judges who did not choose them" in pruned.why
+
+
+def test_values_that_are_noise_drop_nothing_much():
+    """Where rows are worth nothing but chance, hardly any go, and dropping by the same values harms more."""
+    chosen, lost = [], []
+    for seed in range(6):
+        problem, test = made(n=200, seed=seed)
+        per_valid = np.random.default_rng(seed).normal(size=(200, 200))
+        valuation = Valuation(per_valid.mean(axis=1), per_valid=per_valid)
+        chosen.append(len(prune(problem, valuation, test=test, share=0.4).dropped))
+        lost.append(len(prune(problem, replace(valuation, per_valid=None), test=test, share=0.4).dropped))
+    assert np.mean(chosen) < np.mean(lost) / 2
+
+
+def test_how_many_needs_judges():
+    """Without what rows are worth to each judge there is no answer, and without harmful rows it is none."""
+    problem, _ = made(n=60)
+    valuation = value(problem, Influence(), progress=False)
+    refits = Refits(problem)
+    before = refits(np.arange(60))
+    for other in (
+        replace(valuation, per_valid=None),
+        replace(valuation, per_valid=valuation.per_valid[:, :9]),
+    ):
+        assert how_many(problem, other, refits, before, 10, "loss", None) is None
+    assert how_many(replace(problem, valid=None), valuation, refits, before, 10, "loss", None) is None
+    assert how_many(problem, valuation, refits, before, 0, "loss", None) == 0

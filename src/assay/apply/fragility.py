@@ -57,8 +57,8 @@ class Reversal:
         if self.rows is None:
             return f"no rows were found that {turns}"
         return (
-            f"{len(self.rows):,} rows ({self.share:.2%}) {turns}: {self.coefficient:.4g} ± {self.stderr:.2g} "
-            "without them"
+            f"{len(self.rows):,} row(s) ({self.share:.2%}) {turns}: {self.coefficient:.4g} ± "
+            f"{self.stderr:.2g} without them"
         )
 
 

@@ -15,6 +15,7 @@ from .._types import Positions
 from .._valuation import Valuation
 from .._valuer import same_bits
 from ._effect import Effect, accuracy_of, effect_of
+from ._how_many import how_many
 from ._refits import Fitted, Refits, with_rows
 
 if TYPE_CHECKING:
@@ -77,9 +78,13 @@ def prune(
 ) -> Pruned:
     """Drop the most harmful training rows, refit, and measure the change on rows that judged nothing yet.
 
-    Rows go in order of value, lowest first, while values are below 0, up to `share` of all rows. A gap
-    between groups never crosses 0: as many rows are dropped as leave its sign on the validation rows (the
-    training rows if there are none), found by halving. Which two groups are compared is settled there too.
+    Rows go in order of value, lowest first, while values are below 0, up to `share` of all rows. Values are
+    fitted to the rows that judged them, and so fewer go where the valuation says what rows are worth to each
+    of these (`per_valid`): each half of the judges ranks the rows, refits without the first `share` of them,
+    half of it, ... are measured on the other half, and the number that helps most is taken, or none.
+
+    A gap between groups never crosses 0: as many rows are dropped as leave its sign on the validation rows
+    (the training rows if there are none), found by halving. Which groups are compared is settled there too.
 
     Parameters
     ----------
@@ -110,7 +115,7 @@ def prune(
 
     Notes
     -----
-    Two fits; for gaps up to log2(share n) more.
+    Two fits, 12 to settle how many, and for gaps up to log2(share n) more.
 
     Source: Chhabra et al. (2024), "What Data Benefits My Classifier?".
 
@@ -136,10 +141,18 @@ def prune(
         before = refits(rows)
         harmful = valuation.ranking()[: int((valuation.values < 0).sum())]
         most = harmful[: int(share * problem.n + 1e-9)]
-        dropped, after, pair, why = _dropped(problem, refits, before, most, target)
-        if not why:
-            few = len(harmful) <= len(most)
-            why = "all of value below 0" if few else f"the lowest of {len(harmful):,} of value below 0"
+        few = len(harmful) <= len(most)
+        why = "all of value below 0" if few else f"the lowest of {len(harmful):,} of value below 0"
+        chooser = refits.seen(problem.train if problem.valid is None else problem.valid)
+        pair = read(target, before.judged, chooser).pair
+        count = how_many(problem, valuation, refits, before, len(most), target, pair)
+        if count is not None and count < len(most):
+            most, why = (
+                most[:count],
+                f"of {len(most):,} that might, so many help judges who did not choose them",
+            )
+        dropped, after, turned = _dropped(problem, refits, before, most, target, chooser, pair)
+        why = turned or why
         kept = np.setdiff1d(rows, dropped)
         effects = _effects(before, after, refits.seen(test), target, pair)
     return Pruned(with_rows(problem, kept), kept, dropped, effects, target, why)
@@ -178,21 +191,23 @@ def _shared(part: Data, test: Data) -> bool:
 
 
 def _dropped(
-    problem: Problem, refits: Refits, before: Fitted, most: Positions, target: str
-) -> tuple[Positions, Fitted, tuple | None, str]:
-    """The rows to drop, the model without them, the groups compared, and why not all of `most`."""
+    problem: Problem,
+    refits: Refits,
+    before: Fitted,
+    most: Positions,
+    target: str,
+    chooser: Data,
+    pair: tuple | None,
+) -> tuple[Positions, Fitted, str]:
+    """The rows to drop, the model without them, and why not all of `most`."""
     rows = np.arange(problem.n)
     after = refits(np.setdiff1d(rows, most))
-    if target not in OF_GROUPS:
-        return most, after, None, ""
-    chooser = refits.seen(problem.train if problem.valid is None else problem.valid)
-    pair = read(target, before.judged, chooser).pair
 
     def crossed(model: Fitted) -> bool:
-        return read(target, model.judged, chooser, pair=pair).value < 0
+        return target in OF_GROUPS and read(target, model.judged, chooser, pair=pair).value < 0
 
     if not crossed(after):
-        return most, after, pair, ""
+        return most, after, ""
     few, many, best = 0, len(most), before
     while many - few > 1:
         half = (few + many) // 2
@@ -201,7 +216,7 @@ def _dropped(
             many = half
         else:
             few, best = half, trial
-    return most[:few], best, pair, "one more, and the gap on the rows that judged the values would turn round"
+    return most[:few], best, "one more, and the gap on the rows that judged the values would turn round"
 
 
 def _effects(
