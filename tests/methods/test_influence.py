@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from assay import AssayError, Data, Influence, Problem, value
+from assay import AssayError, Data, DataInf, Influence, Problem, value
 from assay._curvature.choose import SOLVERS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "curvature"))
@@ -154,6 +154,20 @@ def test_settings_are_checked_again(problem):
     method.set_params(damping=-2.0)
     with pytest.raises(AssayError, match=r"damping is -2\.0"):
         value(problem, method, progress=False)
+
+
+@pytest.mark.parametrize(
+    "method", ["exact", "ekfac", "kfac", "cg", "lissa", "arnoldi", "nystrom", "data_inf"]
+)
+@pytest.mark.parametrize("damping", [None, 0.1])
+def test_gradients_that_are_not_finite_are_refused(problem, method, damping):
+    """A net with a nan in it is refused by each solver, with the fix, and not by an error of the algebra."""
+    layers = [layer.copy() for layer in problem.gradients.weights_]
+    layers[0][1, 1] = np.nan
+    broken = Problem(problem.train, problem.valid, gradients=Net(layers=layers))
+    chosen = DataInf(damping=damping) if method == "data_inf" else Influence(solver=method, damping=damping)
+    with pytest.raises(AssayError, match="are not finite"):
+        value(broken, chosen, progress=False)
 
 
 def test_left_out_is_for_linear_models(problem):

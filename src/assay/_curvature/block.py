@@ -11,6 +11,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 from .._errors import AssayError
 from .._gradients.layers import Full, Layer
 from .._types import Floats
+from .metric import check_finite
 from .rotated import SHARE
 
 WIDE = 2_000  # parameters from which only the diagonal is kept
@@ -67,6 +68,7 @@ def block(roots: list[Layer], weights: Floats, penalty: Floats, damping: float |
     for root in roots:
         g = root.dense() * np.sqrt(weights)[:, None]
         matrix += g.T @ g if p <= WIDE else (g**2).sum(axis=0)
+    check_finite(matrix)
     diagonal = matrix if p > WIDE else matrix.reshape(-1)[:: p + 1]
     added = SHARE * float(diagonal.mean()) / len(weights) if damping is None else damping
     if damping is None and added == 0:

@@ -13,7 +13,7 @@ from .._gradients.gradients import Gradients
 from .._gradients.layers import Full, Layer, Outer
 from .._parallel import each
 from .._types import Floats
-from .metric import Metric
+from .metric import Metric, check_finite
 from .rotated import SHARE
 
 
@@ -100,6 +100,7 @@ class _Rows:
 
 def _layer(layer: Layer, damping: float | None) -> _Rows:
     lengths = layer.rowdot(layer).astype(float)
+    check_finite(lengths)
     added = SHARE * float(lengths.mean()) / layer.width if damping is None else damping
     if added == 0:
         added = 1.0  # no row has a gradient here: all scores are 0

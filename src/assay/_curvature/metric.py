@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from .._errors import AssayError
 from .._gradients.features import Features, dense_blocks
 from .._types import Floats
 
@@ -39,3 +41,18 @@ class Metric(ABC):
     def sizes(self, rows: Features) -> Floats:
         """The length of each row's vector, solved, (n,), in blocks."""
         return np.concatenate([self.solve(rows.take(part)).norms() for part in dense_blocks(rows)])
+
+
+def check_finite(*sums: Any) -> None:
+    """Refuse sums over rows that are not finite.
+
+    Raises
+    ------
+    AssayError
+        If one of them holds nan or an infinity.
+    """
+    if not all(np.isfinite(part).all() for part in sums):
+        raise AssayError(
+            "Gradients of some training rows are not finite, as where a loss is nan; train the model anew, "
+            "or leave these rows out."
+        )

@@ -13,6 +13,7 @@ from .._gradients.gauss_newton import summed
 from .._gradients.gradients import Curvature, Gradients
 from .._gradients.layers import Outer
 from .._types import Floats, Positions
+from .metric import check_finite
 from .rotated import SHARE
 
 FEW = 8_000  # parameters up to which the matrix itself is made
@@ -63,8 +64,8 @@ def operator(
     kind : dtype
         What is multiplied.
     products : int, optional
-        How many vectors will be: the matrix is made where that saves multiplications. Wherever it fits, if not
-        given.
+        How many vectors will be: the matrix is made where that saves multiplications; wherever it fits, if
+        not given.
     """
     penalty, p = gradients.penalty, sum(gradients.widths)
     least = float(penalty.min())
@@ -96,6 +97,7 @@ def damping_of(damping: float | None, gradients: Gradients, n: int, mean: float)
 
     None for linear models, whose optimum is one.
     """
+    check_finite(mean)
     if damping is not None:
         return damping
     return 0.0 if gradients.linear else SHARE * mean / n or 1.0  # without gradients all scores are 0

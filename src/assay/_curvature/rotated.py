@@ -12,6 +12,7 @@ from .._errors import AssayError
 from .._gradients.layers import Full, Layer, Outer, blocks
 from .._parallel import each
 from .._types import Floats
+from .metric import check_finite
 
 ROWS = 1024  # of a block of sums: fixed, so that bits depend on nothing else
 SHARE = 0.1  # of the mean eigenvalue, the damping where none is given
@@ -199,6 +200,7 @@ def rotated(
     a, bs = roots[0].a, [root.b for root in roots]
     inner = _summed(lambda rows: _moment(a[rows], weights[rows]), len(a)) / (weights.sum() * a.shape[1])
     outer = _summed(lambda rows: sum(_moment(b[rows], weights[rows]) for b in bs), len(a))
+    check_finite(inner, outer)
     (into, inward), (out, outward) = _eigen(inner, a.dtype), _eigen(outer, a.dtype)
     curvature = np.outer(out, into)
     if corrected:
