@@ -56,15 +56,13 @@ class Case:
         valid = Data(np.concatenate([n.V, n.H]), np.concatenate([n.t, n.u]))
         return Problem(Data(n.X, n.y), valid, module(n.final))
 
-    def _models(self, what: str, training: Training, seed: int) -> SubsetModels:
-        path = FOLDER / "lds" / f"{self.name}-{what}.npz"
-        path.parent.mkdir(exist_ok=True)
-        return SubsetModels(self.problem, path=path, training=training, seed=seed)
-
     @cached_property
     def truth(self) -> SubsetModels:
         """Nets trained on random halves."""
-        return self._models("truth", TRAININGS[self.name], 0).grow(SUBSETS, n_jobs=2)
+        path = FOLDER / "lds" / f"{self.name}-truth.npz"
+        path.parent.mkdir(exist_ok=True)
+        models = SubsetModels(self.problem, path=path, training=TRAININGS[self.name], seed=0)
+        return models.grow(SUBSETS, n_jobs=2)
 
     def states(self, count: int) -> list[dict[str, Any]]:
         """Parameters of nets trained on other random halves, for methods that take several."""
@@ -72,7 +70,7 @@ class Case:
 
         path = FOLDER / "lds" / f"{self.name}-states.npz"
         arrays: dict[str, np.ndarray] = dict(np.load(path)) if path.exists() else {}
-        models = self._models("states", replace(TRAININGS[self.name], inits=1), 1)
+        models = SubsetModels(self.problem, training=replace(TRAININGS[self.name], inits=1), seed=1)
         for k in range(0, count, PART):
             if f"{k}/0.weight" not in arrays:
                 for number, state in enumerate(_states(models, range(k, k + PART)), start=k):
