@@ -10,7 +10,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from assay import AssayError, Data, Influence, Problem, value
+from assay import AssayError, Data, Influence, Problem, TorchGradients, value
 from assay._gradients.fit_linear import fit_linear
 from assay._gradients.target import TARGETS, judging, read
 
@@ -240,3 +240,20 @@ def test_bad_targets_are_refused():
         value(numbers, Influence(target="equal_opportunity"), progress=False)
     with pytest.raises(AssayError, match=r"^Robustness is defined for two classes"):
         value(numbers, Influence(target="robustness"), progress=False)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_net_of_one_layer_is_logistic_regression(target):
+    """Of a torch module with the same coefficients, the target and its gradient are the same."""
+    torch = pytest.importorskip("torch")
+    problem = made()
+    gradients, _ = fit_linear(problem.model, problem.train)
+    module = torch.nn.Linear(4, 1).double()
+    with torch.no_grad():
+        module.weight.copy_(torch.from_numpy(gradients.coefficients[:, :-1].copy()))
+        module.bias.copy_(torch.from_numpy(gradients.coefficients[:, -1].copy()))
+    net = TorchGradients(module, "binary", classes=[0, 1])
+    wanted, found = (read(target, one, problem.valid).value for one in (gradients, net))
+    assert found == pytest.approx(wanted, rel=1e-9)
+    wanted, found = (judging(target, one, problem.valid).dense().mean(axis=0) for one in (gradients, net))
+    np.testing.assert_allclose(found, wanted, atol=1e-12)

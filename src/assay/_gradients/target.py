@@ -102,8 +102,9 @@ def read(
     if target == "robustness":
         data = model.attacked(data) if attacked is None else attacked
     if target not in OF_GROUPS:
-        m = len(data)
-        return Reading(model.losses(data), np.full(m, 1 / m), np.ones(m, np.intp), "loss", data)
+        losses = model.losses(data)
+        m = len(losses)
+        return Reading(losses, np.full(m, 1 / m), np.ones(m, np.intp), "loss", data)
     of: Of = "probability" if target == "demographic_parity" else "loss"
     compared = np.ones(len(data), bool) if of == "probability" else _positive(model, data)
     numbers = model.probabilities(data) if of == "probability" else model.losses(data)
@@ -140,7 +141,7 @@ def judging(target: str, gradients: Gradients, data: Any) -> Features:
     if target == "loss":
         return gradients.rows(data)
     reading = read(target, gradients, data)
-    return gradients.rows(reading.data, of=reading.of).scaled(len(data) * reading.weights)
+    return gradients.rows(reading.data, of=reading.of).scaled(len(reading.numbers) * reading.weights)
 
 
 def _positive(model: Judged, data: Any) -> NDArray[np.bool_]:

@@ -189,6 +189,19 @@ class TorchGradients(Gradients):
 
         return np.concatenate(self._each(work, data))
 
+    def probabilities(self, data: Any) -> Floats:
+        """See `Gradients.probabilities`."""
+        import torch
+
+        from ._torch_loss import probabilities
+        from ._torch_record import outputs_of
+
+        def work(inputs: Any, targets: Any) -> Floats:
+            with torch.no_grad():
+                return probabilities(self.loss, outputs_of(self.module, inputs), targets).double().numpy()
+
+        return np.concatenate(self._each(work, data))
+
     def product(self, data: Any, vectors: Floats, curvature: Curvature = "gauss_newton") -> Floats:
         """See `Gradients.product`; two passes forward and two backward for each vector."""
         from ._torch_products import curved
