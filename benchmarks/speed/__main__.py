@@ -8,6 +8,8 @@ import sys
 SCRIPTS = (
     *("permutations", "overhead", "adult", "leave_one_out", "large"),
     *("neighbors", "neighbors_approximate", "data_oob", "transport", "stream"),
+    "trees",
+    "in_run",
 )
 
 failed = []
