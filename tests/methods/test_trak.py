@@ -11,7 +11,7 @@ import torch
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from truth import two_clouds
 
-from assay import TRAK, AssayError, Data, Influence, Problem, TorchGradients, value
+from assay import TRAK, AssayError, Data, Influence, KeptGradients, Problem, TorchGradients, value
 from assay._gradients.features import Features
 
 
@@ -132,6 +132,19 @@ def test_networks_for_numbers_are_valued_in_squared_error():
         module.bias[:] = ridge.intercept_
     ours = run(Problem(train, query, gradients=TorchGradients(module, "squared")), damping=0.1)
     np.testing.assert_allclose(ours, run(Problem(train, query, ridge), damping=0.1), rtol=1e-8, atol=1e-10)
+
+
+def test_gradients_kept_on_disk_have_the_same_values(tmp_path):
+    """Gradients read from a folder give the values of those that were kept, of squared error too."""
+    rng = np.random.default_rng(1)
+    train, query = (
+        Data(A, A.sum(axis=1), ids=[f"{name}{i}" for i in range(20)])
+        for name, A in zip("tq", rng.normal(size=(2, 20, 3)), strict=True)
+    )
+    gradients = TorchGradients(net(0, 3, 4, 1), "squared")
+    kept = KeptGradients(gradients, tmp_path)
+    plain = run(Problem(train, query, gradients=gradients), damping=0.1)
+    np.testing.assert_allclose(run(Problem(train, query, gradients=kept), damping=0.1), plain, rtol=1e-10)
 
 
 def test_a_removed_row_changes_the_loss_by_its_value():

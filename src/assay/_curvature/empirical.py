@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import final
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
-from scipy.linalg.lapack import dpocon
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, get_lapack_funcs
 
 from .._errors import AssayError
 from .._gradients.features import Features, dense_blocks, full
@@ -76,7 +75,8 @@ class Empirical(Metric):
         norm = _norm(matrix)
         try:
             self.factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
-            condition = 1 / float(dpocon(self.factor[0], norm, uplo="L")[0])
+            (pocon,) = get_lapack_funcs(("pocon",), (self.factor[0],))
+            condition = 1 / float(pocon(self.factor[0], norm, uplo="L")[0])
         except (LinAlgError, ZeroDivisionError) as error:
             raise AssayError(
                 "The rows' second moment has no inverse: there are fewer independent rows than directions; "

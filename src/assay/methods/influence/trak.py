@@ -12,6 +12,7 @@ from ..._curvature.empirical import MOST, Empirical
 from ..._errors import AssayError
 from ..._gradients.features import Features
 from ..._gradients.gradients import Gradients
+from ..._gradients.kept import KeptGradients
 from ..._gradients.sketch import sketch_error, sketched
 from ..._gradients.source import gradients_of
 from ..._numbers import is_number, is_whole
@@ -20,6 +21,7 @@ from ..._types import Floats
 from ..._valuation import Status, Valuation
 from ..._valuer import Needs, Valuer
 
+LOG_LOSSES = ("logistic", "softmax", "cross_entropy", "binary")
 LEAST = 1e-6  # of p (1 - p): what is divided by its root stays exact
 SHARE = 3.0  # of what a row adds to the curvature, the damping of its sum where none is given
 PROJECTION = 4_096  # numbers a row that are kept where neither rows nor parameters are few
@@ -123,9 +125,16 @@ def pulls_of(gradients: Gradients, data: Data, margins: Features) -> tuple[Float
     AssayError
         If the loss is no function of the margin.
     """
-    if getattr(gradients, "loss", None) != "squared":
+    source = gradients.gradients if isinstance(gradients, KeptGradients) else gradients
+    loss = getattr(source, "loss", None)
+    if loss in LOG_LOSSES:
         wrong = -np.expm1(-gradients.losses(data))
         return wrong, wrong * (1 - wrong)
+    if loss != "squared":
+        raise AssayError(
+            f"TRAK knows log losses and squared error, and the loss of {type(source).__name__} is {loss!r}; "
+            "take Influence or TracIn, which take any."
+        )
     slopes = gradients.rows(data)
     both, lengths, squares = slopes.rowdot(margins), margins.rowdot(margins), slopes.rowdot(slopes)
     if (squares * lengths - both**2 > 1e-4 * squares * lengths).any():
