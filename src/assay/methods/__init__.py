@@ -18,6 +18,7 @@ from .coverage.robust_volume import RobustVolume as RobustVolume
 from .datamodel.datamodels import Datamodels as Datamodels
 from .influence.data_inf import DataInf as DataInf
 from .influence.dsdm import DsDm as DsDm
+from .influence.exact_unrolled import ExactUnrolled as ExactUnrolled
 from .influence.g_shapley import GShapley as GShapley
 from .influence.grad_cos import GradCos as GradCos
 from .influence.grad_dot import GradDot as GradDot

@@ -31,7 +31,7 @@ class Tape:
         from ..._gradients import _torch_loss, _torch_parts
 
         self.module, self._loss = module, _torch_loss.loss_of(loss)
-        _refuse_batch_norm(module)
+        refuse_batch_norm(module)
         self._parts = _torch_parts.parts_of(module, None)
         self._check_known()
         self._modules = dict(module.named_modules())
@@ -142,7 +142,14 @@ class Tape:
         return Features(layers)
 
 
-def _refuse_batch_norm(module: Any) -> None:
+def refuse_batch_norm(module: Any) -> None:
+    """Refuse networks with batch norms.
+
+    Raises
+    ------
+    AssayError
+        Naming the first.
+    """
     import torch
 
     for name, child in module.named_modules():
