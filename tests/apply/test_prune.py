@@ -158,10 +158,10 @@ def test_interval_of_a_gap_is_welchs():
     a, b = rng.random((2, 90))
     strata = np.repeat([1, -1, 0], [40, 30, 20])
     weights = (strata == 1) / 40 - (strata == -1) / 30
-    for shift in (0.6, -0.9):  # of the first group: in the second case both gaps have the other sign
-        numbers = [x + shift * (strata == 1) for x in (a, b)]
+    for shifts in ((0.6, 0.6), (-0.9, -0.9), (0.6, -0.9)):  # of the first group: gaps of either sign
+        numbers = [x + shift * (strata == 1) for x, shift in zip((a, b), shifts, strict=True)]
         found = effect_of("gap", *(Reading(x, weights, strata, "probability", None) for x in numbers))
-        d = (a - b) * np.sign(shift)
+        d = numbers[0] * np.sign(shifts[0]) - numbers[1] * np.sign(shifts[1])
         wanted = stats.ttest_ind(d[strata == 1], d[strata == -1], equal_var=False).confidence_interval(0.95)
         assert (found.low, found.high) == pytest.approx([wanted.low, wanted.high])
         assert found.gain == pytest.approx(abs(numbers[0] @ weights) - abs(numbers[1] @ weights))

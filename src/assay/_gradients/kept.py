@@ -58,7 +58,7 @@ class KeptGradients(Gradients):
             raise AssayError(
                 f"KeptGradients.gradients is {gradients!r}; pass assay.TorchGradients(...), say."
             )
-        self.gradients, self.folder = gradients, Path(folder)
+        self.gradients, self.folder, self.classes = gradients, Path(folder), gradients.classes
         self._key = {"model": gradients.fingerprint}
         Shelf(self.folder / "loss", self._key)  # refuses another model's folder at once
 
@@ -141,6 +141,10 @@ class KeptGradients(Gradients):
                 arrays[f"layer-{number}"] = layer.dense()
             layout.append("outer" if isinstance(layer, Outer) else "full")
         shelf.append(arrays, layout)
+
+    def probabilities(self, data: Any) -> Floats:
+        """See `Gradients.probabilities`."""
+        return self.gradients.probabilities(data)
 
     def losses(self, data: Any) -> Floats:
         """See `Gradients.losses`."""
