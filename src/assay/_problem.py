@@ -101,8 +101,8 @@ class Problem:
     valid : Data, optional
         The rows that judge. Without them, methods that need judges are cross-fitted; see `value`.
     model : estimator | torch.nn.Module, optional
-        A scikit-learn estimator, which is cloned, never fitted in place; or, for methods that ask gradients, a
-        trained torch module.
+        A scikit-learn estimator, which is cloned, never fitted in place; or a trained
+        torch module, for methods that ask gradients, or `Booster`, for those of trees.
     score : str | Score
         A scorer of scikit-learn, or a function (y_true, y_pred) -> float; higher is better.
     game : Game, optional
@@ -140,10 +140,11 @@ class Problem:
             raise AssayError(f"Problem.score is {self.score!r}; pass a scorer's name or f(y_true, y_pred).")
         if self.game is not None and self.game.n != self.n:
             raise AssayError(f"Problem.game has {self.game.n} players, but train has {self.n} rows.")
-        fits = callable(getattr(self.model, "fit", None)) or is_torch(self.model)
-        if self.model is not None and not fits:
+        trained = is_torch(self.model) or is_booster(self.model)
+        if self.model is not None and not (callable(getattr(self.model, "fit", None)) or trained):
             raise AssayError(
-                f"Problem.model is {self.model!r}; pass a scikit-learn estimator, not fitted, or a torch module."
+                f"Problem.model is {self.model!r}; pass a scikit-learn estimator, not fitted, or a torch "
+                "module."
             )
         if self.gradients is not None and not callable(getattr(self.gradients, "rows", None)):
             raise AssayError(
@@ -210,7 +211,8 @@ class Problem:
         y = self.train.y
         if y is None or y.dtype.kind in "Ub":
             return "class"
-        regressor = self.model is not None and not is_torch(self.model) and is_regressor(self.model)
+        estimator = callable(getattr(self.model, "fit", None))
+        regressor = estimator and is_regressor(self.model)
         if self.score in NUMBER_SCORES or regressor or (y.dtype.kind == "f" and (y % 1 != 0).any()):
             return "number"
         return "class"
@@ -233,6 +235,14 @@ class Problem:
 def is_torch(thing: Any) -> bool:
     """Whether it is a torch module; torch is not imported for the question."""
     return any(kind.__module__.startswith("torch.nn.") for kind in type(thing).__mro__)
+
+
+def is_booster(thing: Any) -> bool:
+    """Whether it is a trained ensemble in the own form of LightGBM or XGBoost, which has no fit."""
+    return type(thing).__name__ == "Booster" and type(thing).__module__.split(".")[0] in (
+        "lightgbm",
+        "xgboost",
+    )
 
 
 def _locked(array: NDArray[Any]) -> NDArray[Any]:

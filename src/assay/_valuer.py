@@ -24,7 +24,7 @@ from ._keys import game_key
 from ._model_game import ModelGame
 from ._parallel import workers
 from ._parallel_game import ParallelGame
-from ._problem import Data, Problem, is_torch
+from ._problem import Data, Problem
 from ._stop import Stop
 from ._types import Labels, Score
 from ._valuation import Status, Valuation
@@ -232,10 +232,10 @@ def check_needs(problem: Problem, method: Valuer) -> bool:
             "one column at a time, or choose a method of the k-nearest-neighbour family."
         )
     refits = Needs.REFITS in needs or (Needs.GAME in needs and p.game is None)
-    if refits and is_torch(p.model):
+    if refits and p.model is not None and not callable(getattr(p.model, "fit", None)):
         raise AssayError(
-            f"{type(method).__name__} refits its model, and a torch module has no fit; pass an estimator "
-            "that wraps it (skorch), or take a method that asks gradients, such as Influence."
+            f"{type(method).__name__} refits its model, and {type(p.model).__name__} has no fit; pass an "
+            "estimator that wraps it, or take a method that does not refit, such as Influence or BoostIn."
         )
     judged = Needs.VALID in needs or refits
     fixes = []
