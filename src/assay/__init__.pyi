@@ -50,6 +50,7 @@ from .apply.fragility import Fragility as Fragility
 from .apply.fragility import fragility as fragility
 from .apply.prune import Pruned as Pruned
 from .apply.prune import prune as prune
+from .methods import RepresenterPoints as RepresenterPoints
 from .methods import ExactUnrolled as ExactUnrolled
 from .methods import GShapley as GShapley
 from .methods import InRunShapley as InRunShapley
