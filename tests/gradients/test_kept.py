@@ -93,6 +93,15 @@ def test_values_are_those_without_a_folder(tmp_path):
     np.testing.assert_array_equal(found.values, plain.values)
 
 
+def test_attacked_rows_are_rows_of_their_own(tmp_path):
+    """Rows that were moved are kept under keys of their own, beside those that they were."""
+    kept, data = KeptGradients(model(), tmp_path), table(9)
+    plain = kept.rows(data).dense()
+    moved = kept.rows(kept.attacked(data)).dense()
+    np.testing.assert_array_equal(moved, model().rows(model().attacked(data)).dense())
+    np.testing.assert_array_equal(kept.rows(data).dense(), plain)
+
+
 def test_what_does_not_belong_is_refused(tmp_path):
     """Another model, changed rows, rows without keys and damaged folders are refused by name."""
     kept = KeptGradients(model(), tmp_path)
@@ -103,8 +112,6 @@ def test_what_does_not_belong_is_refused(tmp_path):
     changed = Data(data.X + np.eye(5)[2][:, None], data.y, ids=data.ids)
     with pytest.raises(AssayError, match=r"'row 2'.*other contents \(1 row"):
         kept.rows(changed)
-    with pytest.raises(AssayError, match="keys"):
-        kept.rows((data.X, data.y))
     with pytest.raises(AssayError, match=r"KeptGradients\.gradients"):
         KeptGradients("model", tmp_path)
     (tmp_path / "loss" / "features.json").write_text("{")

@@ -318,3 +318,11 @@ def test_what_would_be_wrong_is_refused():
         TorchGradients("net")
     with pytest.raises(AssayError, match="labels"):
         TorchGradients(module).rows(Data(inputs.numpy()))
+
+
+def test_functions_of_the_same_outputs_share_what_came_in():
+    """The roots of the curvature of a row keep one copy of its inputs, not one an output."""
+    module, inputs = network("dense")
+    first, *others = TorchGradients(module).roots((inputs, LABELS))
+    assert len(others) == CLASSES - 1
+    assert all(root.layers[0].a is first.layers[0].a for root in others)

@@ -15,7 +15,7 @@ from ._torch_parts import Part
 from .layers import Full, Layer, Outer, Sparse
 
 
-def factors(part: Part, module: Any, calls: list[tuple[Any, Any]]) -> Layer:
+def factors(part: Part, module: Any, calls: list[tuple[Any, Any]], like: Layer | None = None) -> Layer:
     """The gradients of a part for the rows of a batch.
 
     Parameters
@@ -24,30 +24,37 @@ def factors(part: Part, module: Any, calls: list[tuple[Any, Any]]) -> Layer:
     module : torch.nn.Module
     calls : list of (input, gradient by the output)
         One for each time that the module was called.
+    like : Layer, optional
+        Gradients of another function of the same outputs, whose inputs are shared.
     """
     if part.kind == "embedding":
         return _embedding(module, calls)
     if part.kind == "norm":
         return Full(sum(_norm(part, module, x, b) for x, b in calls))
-    pairs = [_tokens(part, module, x, b) for x, b in calls]
-    a, b = (torch.cat(sides, dim=1) if len(calls) > 1 else sides[0] for sides in zip(*pairs, strict=True))
+    b = torch.cat([_outgoing(module, b) for _, b in calls], dim=1)
+    if isinstance(like, Outer) and like.a.shape[1] == b.shape[1]:
+        return Outer(like.a, b.numpy())
+    a = torch.cat([_incoming(part, module, x, len(b)) for x, _ in calls], dim=1)
     if a.shape[1] * (a.shape[2] + b.shape[2]) > a.shape[2] * b.shape[2]:
         return Full(torch.bmm(b.transpose(1, 2), a).flatten(1).numpy())
     return Outer(a.numpy(), b.numpy())
 
 
-def _tokens(part: Part, module: Any, x: Any, b: Any) -> tuple[Any, Any]:
-    """What came in and the gradients by what came out, (n, T, A) and (n, T, B)."""
-    rows = len(b)
-    if isinstance(module, nn.Linear):
-        a, b = x.reshape(rows, -1, module.in_features), b.reshape(rows, -1, module.out_features)
-    else:
-        a, b = _patches(module, x), b.flatten(2).transpose(1, 2)
+def _outgoing(module: Any, b: Any) -> Any:
+    """The gradients by what came out, (n, T, B)."""
+    return (
+        b.reshape(len(b), -1, b.shape[-1]) if isinstance(module, nn.Linear) else b.flatten(2).transpose(1, 2)
+    )
+
+
+def _incoming(part: Part, module: Any, x: Any, rows: int) -> Any:
+    """What came in, (n, T, A), with a 1 for the bias."""
+    a = x.reshape(rows, -1, x.shape[-1]) if isinstance(module, nn.Linear) else _patches(module, x)
     names = [name.rsplit(".", 1)[-1] for name in part.shapes]
     if "bias" not in names:
-        return a, b
+        return a
     ones = torch.ones(*a.shape[:2], 1, dtype=a.dtype)
-    return (torch.cat([a, ones], dim=2) if "weight" in names else ones), b
+    return torch.cat([a, ones], dim=2) if "weight" in names else ones
 
 
 def _patches(module: Any, x: Any) -> Any:
@@ -93,29 +100,31 @@ def _norm(part: Part, module: Any, x: Any, b: Any) -> Any:
     return torch.cat([piece.flatten(1) for piece in summed], dim=1).numpy()
 
 
-def stacked(batches: list[Layer]) -> Layer:
-    """The rows of several batches, one after another; shorter sequences are filled up with zeros."""
+def stacked(batches: list[Layer], like: Layer | None = None) -> Layer:
+    """The rows of several batches, one after another; shorter sequences are filled up with zeros.
+
+    With `like`, gradients of another function of the same outputs, what came in is shared with it.
+    """
     first = batches[0]
     if isinstance(first, Sparse):
         from scipy.sparse import vstack
 
         return Sparse(csr_array(vstack([batch.g for batch in batches if isinstance(batch, Sparse)])))
-    if isinstance(first, Full):
-        if not all(isinstance(batch, Full) for batch in batches):
-            return Full(np.concatenate([batch.dense() for batch in batches]))
-        return Full(np.concatenate([batch.g for batch in batches if isinstance(batch, Full)]))
-    if not all(isinstance(batch, Outer) for batch in batches):
-        return Full(np.concatenate([batch.dense() for batch in batches]))
     outers = [batch for batch in batches if isinstance(batch, Outer)]
+    if len(outers) < len(batches):
+        return Full(np.concatenate([batch.dense() for batch in batches]))
     longest = max(batch.a.shape[1] for batch in outers)
-    return Outer(
-        *(np.concatenate([_longer(s, longest) for s in (getattr(o, side) for o in outers)]) for side in "ab")
+    b = _joined([batch.b for batch in outers], longest)
+    if isinstance(like, Outer) and like.a.shape[:2] == b.shape[:2]:
+        return Outer(like.a, b)
+    return Outer(_joined([batch.a for batch in outers], longest), b)
+
+
+def _joined(sides: list[Any], tokens: int) -> Any:
+    lacking = [tokens - side.shape[1] for side in sides]
+    return np.concatenate(
+        [np.pad(s, ((0, 0), (0, k), (0, 0))) if k else s for s, k in zip(sides, lacking, strict=True)]
     )
-
-
-def _longer(array: Any, tokens: int) -> Any:
-    lacking = tokens - array.shape[1]
-    return array if not lacking else np.pad(array, ((0, 0), (0, lacking), (0, 0)))
 
 
 def check_batch_norm(module: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -94,16 +94,17 @@ def gradients(
                 else ()
             )
             rest = _rest(module, parts, scalars, k, inputs, targets)
-            found.append(_layers(twin, parts, calls, iter(slopes), rest, len(targets)))
+            like = found[0] if found else [None] * len(parts)
+            found.append(_layers(twin, parts, calls, iter(slopes), rest, len(targets), like))
     return found
 
 
 def _layers(
-    twin: Any, parts: list[Part], calls: Any, slopes: Iterator[Any], rest: Any, rows: int
+    twin: Any, parts: list[Part], calls: Any, slopes: Iterator[Any], rest: Any, rows: int, like: Sequence[Any]
 ) -> list[Layer]:
     modules = dict(twin.named_modules())
     layers: list[Layer] = []
-    for part in parts:
+    for part, other in zip(parts, like, strict=True):
         if part.kind == "rest":
             layers.append(rest)
             continue
@@ -111,7 +112,7 @@ def _layers(
         used = [(x, b.detach()) for x, b in pairs if b is not None]
         dtype = next(twin.parameters()).dtype
         unused = np.zeros((rows, part.width), np.float64 if dtype == torch.float64 else np.float32)
-        layers.append(factors(part, modules[part.name], used) if used else Full(unused))
+        layers.append(factors(part, modules[part.name], used, other) if used else Full(unused))
     return layers
 
 

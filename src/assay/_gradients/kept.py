@@ -100,9 +100,9 @@ class KeptGradients(Gradients):
         return self.gradients.idle
 
     def rows(self, data: Any, *, of: Of = "loss") -> Features:
-        """See `Gradients.rows`; `data` needs keys: an assay.Data."""
+        """See `Gradients.rows`; rows without keys (no assay.Data) are computed, not kept."""
         if not isinstance(data, Data):
-            raise AssayError("KeptGradients knows rows by their keys; pass assay.Data(X, y, ids=...).")
+            return self.gradients.rows(data, of=of)
         shelf = Shelf(self.folder / of, self._key)
         places = self._places(shelf, data)
         new = np.flatnonzero(places < 0)
@@ -163,8 +163,11 @@ class KeptGradients(Gradients):
         return self.gradients.along(data, vector)
 
     def attacked(self, data: Any) -> Any:
-        """See `Gradients.attacked`."""
-        return self.gradients.attacked(data)
+        """See `Gradients.attacked`; the rows have keys of their own."""
+        moved = self.gradients.attacked(data)
+        if not isinstance(moved, Data):
+            return moved
+        return Data(moved.X, moved.y, ids=[f"{key} attacked" for key in data.ids], groups=moved.groups)
 
     def flops(self, data: Any) -> int:
         """See `Gradients.flops`, of rows that are not kept yet."""

@@ -172,7 +172,9 @@ class TorchGradients(Gradients):
         found = self._each(work, data)
         sets = range(len(found[0]))
         layers = range(len(found[0][0]))
-        return [Features([stacked([batch[s][k] for batch in found]) for k in layers]) for s in sets]
+        first = [stacked([batch[0][k] for batch in found]) for k in layers]
+        rest = [[stacked([batch[s][k] for batch in found], first[k]) for k in layers] for s in sets[1:]]
+        return [Features(each) for each in (first, *rest)]
 
     def losses(self, data: Any) -> Floats:
         """The loss of each row, (n,)."""
