@@ -1,8 +1,8 @@
 """What recording in-run Shapley values adds to a training: `python -m benchmarks.speed.in_run [EPOCHS]`.
 
-Multilayer perceptron 784-128-64-10 in float32, plain SGD, batches of 64 of 5,000 random rows. The floor is
+Multilayer perceptron 784-128-64-10 in float32, plain SGD, batches of 64 of 2,000 random rows. The floor is
 torch's own loop. 300 rows judge: some of them, drawn anew for each step (the default of a long training),
-or all of them in every step. EPOCHS (1) a side, all sides in turn, five rounds; each side's best.
+or all of them in every step. EPOCHS (1) a side, all sides in turn, three rounds; each side's best.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from assay import InRun
 
 from ._tables import facts, show, times
 
-BAR, ROUNDS, BATCH = 1.5, 5, 64
-ROWS, JUDGES = 5000, 300
-SIDES = [(judges, order) for judges in (8, 16, 32, 64, None) for order in (1, 2)]
+BAR, ROUNDS, BATCH = 1.5, 3, 64
+ROWS, JUDGES = 2000, 300
+SIDES = [(judges, order) for judges in (8, 16, 32, None) for order in (1, 2)]
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from truth import bits_of, shapley, two_clouds
 
 from assay import AssayError, Data, InRun, InRunShapley, Problem, value
+from assay.methods.influence._start import start_of
 from assay.metrics import Training
 
 torch = pytest.importorskip("torch")
@@ -162,6 +163,17 @@ def test_drawn_judges_are_unbiased():
     assert drawn.std(axis=0)[:5].min() > 0
 
 
+def test_a_row_drawn_twice_counts_twice():
+    """A row that is twice in a batch has the values of two copies of it."""
+    twice = recorded(net(), [[3, 3, 5]], 0.3).values
+    x, y = torch.cat([X, X[[3]]]), torch.cat([Y, Y[[3]]])
+    module = net()
+    with InRun(module, n=25, valid=(V, T)) as run:
+        run.step(x[[3, 24, 5]], y[[3, 24, 5]], [3, 24, 5], torch.optim.SGD(module.parameters(), lr=0.3))
+    copies = run.valuation().values
+    np.testing.assert_allclose(twice[[3, 5]], [copies[3] + copies[24], copies[5]], rtol=1e-12)
+
+
 def test_other_passes_are_not_recorded():
     """The user may ask the network between steps, and after it; nothing of it is in the values."""
     module = net()
@@ -210,6 +222,17 @@ def test_several_first_weights_are_averaged():
     assert [now.share for now in seen] == [1 / 3, 2 / 3, 1.0]
     assert not np.allclose(seen[0].values, seen[1].values)
     assert last.values is seen[-1].values
+
+
+def test_frozen_layers_keep_their_weights():
+    """First weights are drawn anew for what is trained; what is frozen stays, and gets no part of a step."""
+    module = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2))
+    module[0].requires_grad_(False)
+    p = two_clouds(model=module)
+    fresh = start_of(p, "x").fresh(np.random.default_rng(0))
+    assert torch.equal(fresh[0].weight, module[0].weight)
+    assert not torch.equal(fresh[2].weight, module[2].weight)
+    assert np.isfinite(value(p, InRunShapley()).values).all()
 
 
 def test_numbers_are_taken():

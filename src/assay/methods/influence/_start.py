@@ -38,7 +38,10 @@ class Start:
     problem: Problem
 
     def fresh(self, rng: np.random.Generator) -> Any:
-        """A copy in training mode: 0 if it is linear, else drawn as the modules' `reset_parameters` does."""
+        """A copy in training mode: 0 if it is linear, else drawn as the modules' `reset_parameters` does.
+
+        What is frozen, or has no such method, stays as it is.
+        """
         import torch
 
         module = deepcopy(self.shape).train()
@@ -50,7 +53,7 @@ class Start:
             torch.manual_seed(int(rng.integers(2**63)))
             for child in module.modules():
                 reset: Any = getattr(child, "reset_parameters", None)
-                if callable(reset):
+                if callable(reset) and any(p.requires_grad for p in child.parameters(recurse=False)):
                     reset()
         return module
 

@@ -92,17 +92,16 @@ class Tape:
             self._calls = None
         check_finite(losses)
         made = [z for part in self._parts for _, z in calls.get(part.name, ())]
-        slopes = iter(torch.autograd.grad(losses.sum(), made))
+        slopes = iter(torch.autograd.grad(losses.sum(), made, allow_unused=True))
         self.losses, layers = losses.detach(), []
         for part in self._parts:
-            pairs = [(x, next(slopes)) for x, _ in calls.get(part.name, ())]
-            unused = Full(np.zeros((len(targets), part.width), np.float32))
-            layers.append(factors(part, self._modules[part.name], pairs) if pairs else unused)
+            given = [(x, next(slopes)) for x, _ in calls.get(part.name, ())]
+            pairs = [(x, slope) for x, slope in given if slope is not None]
+            if pairs:
+                layers.append(factors(part, self._modules[part.name], pairs))
+            else:  # not used in this pass
+                layers.append(Full(np.zeros((len(targets), part.width), np.float32)))
         return Features(layers)
-
-    def features(self, inputs: Any, targets: Any) -> Features:
-        """The same; named for who wants no more."""
-        return self.passed(inputs, targets)
 
     def _check_rows(self, inputs: Any, targets: Any) -> None:
         """At the first pass: whether recorded gradients are autograd's, of the first row and the last."""

@@ -30,11 +30,12 @@ USUAL = Training(rate=0.1)
 class ExactUnrolled(Valuer):
     """Minus the derivative of the judges' loss by a row's weight in the training, through every step.
 
-    The network has the shape of the problem's model and fresh weights (a linear model starts from 0, and its
-    penalty is not trained). It is trained once, or `training.inits` times from other weights, and values are
-    averaged; then every step is gone back through, which is exact for this run: first weights, order, early
-    stopping and all, with no Hessian inverted. To first order, it is what training without the row, step for
-    step as before, would cost: positive helps. Dropout is off, batch norms are refused.
+    The network has the shape of the model and fresh weights, frozen ones aside (a linear model starts
+    from 0, without its penalty and class weights). It is trained once, or `training.inits` times from other
+    weights, and values are averaged; then every step is gone back through, which is exact for this run: first
+    weights, order, early stopping and all, with no Hessian inverted. To first order, it is what training
+    without the row, step for step as before, would cost: positive helps. Dropout is off, batch norms are
+    refused.
 
     Cost: a training, and two passes each way for each judge in each step; states of sqrt(T) of the T steps
     are kept, and the others made again. Networks of Linear, ReLU and Tanh alone (`torch.nn.Sequential`) are

@@ -120,7 +120,7 @@ class InRun:
         try:
             if kind is None and self._pending is not None:
                 chosen = self._drawn()
-                self._close(self._tape.features(*self._judges(chosen)), chosen)
+                self._close(self._tape.passed(*self._judges(chosen)), chosen)
         finally:
             self._tape.close()
 
@@ -206,7 +206,10 @@ class InRun:
 
     def _add(self, step: _Step, judging: Features, chosen: Positions, share: float) -> None:
         found = step.features.gram(judging) * (share * len(self._targets) / len(chosen))
-        np.add.at(self._scores, (step.rows[:, None], chosen), found)
+        if len(np.unique(step.rows)) == len(step.rows):
+            self._scores[step.rows[:, None], chosen] += found
+        else:  # drawn with replacement
+            np.add.at(self._scores, (step.rows[:, None], chosen), found)
 
 
 def check_settings(name: str, judges: Any, order: Any) -> None:

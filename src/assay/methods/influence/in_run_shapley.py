@@ -26,11 +26,11 @@ PLAIN = Training(rate=0.1, momentum=0.0)
 class InRunShapley(Valuer):
     """A row's share in what one training takes off the judges' loss, by Shapley, step by step.
 
-    The network has the shape of the problem's model and fresh weights (a linear model starts from 0, and its
-    penalty is not trained). It is trained once, or `training.inits` times from other weights, and values are
-    averaged, while `InRun` records what each row's part of each step does. Values are those of this run, and
-    sum to the decrease of the mean loss, but for what is of third order in the rate in each step, and weight
-    decay. To record while you train yourself, use `InRun`.
+    The network has the shape of the model and fresh weights, frozen ones aside (a linear model starts
+    from 0, without its penalty and class weights). It is trained once, or `training.inits` times from other
+    weights, and values are averaged, while `InRun` records what each row's part of each step does. Values are
+    those of this run, and sum to the decrease of the mean loss, but for what is of third order in the rate in
+    each step, and weight decay. To record while you train yourself, use `InRun`.
 
     Cost: the training, and the pass of the judges in each step.
 
