@@ -186,3 +186,29 @@ def test_logistic_regression_by_all_solvers():
     for solver in ("cg", "arnoldi", "nystrom"):
         found = scores(problem, solver=solver, tolerance=1e-9)
         np.testing.assert_allclose(found, exact, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("solver", ["exact", "ekfac", "kfac", "cg", "nystrom"])
+@pytest.mark.parametrize("relative", [None, "parameters", "loss"])
+def test_values_alone_are_the_means_of_those_to_each_judge(problem, solver, relative):
+    """One solved vector and a pass along it gives the mean over the judges, and keeps nothing a judge."""
+    settings = {"solver": solver, "relative": relative, "damping": 0.1, "tolerance": 1e-8, "rank": 8}
+    whole = value(problem, Influence(**settings), progress=False)
+    alone = value(problem, Influence(**settings, per_valid=False), progress=False)
+    assert alone.per_valid is None
+    np.testing.assert_allclose(alone.values, whole.values, rtol=1e-4, atol=1e-6 * np.abs(whole.values).max())
+    with pytest.raises(AssayError, match=r"Influence\.per_valid is 'no'"):
+        Influence(per_valid="no")
+
+
+def test_values_alone_of_linear_models():
+    """Steps without a row and class weights count there too."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    y = (X[:, 0] + rng.normal(size=60) > 0.5).astype(int)
+    model = LogisticRegression(class_weight="balanced")
+    problem = Problem(Data(X, y), Data(X[:9] + 0.1, y[:9]), model)
+    for solver in ("left_out", "exact"):
+        whole = value(problem, Influence(solver=solver), progress=False)
+        alone = value(problem, Influence(solver=solver, per_valid=False), progress=False)
+        np.testing.assert_allclose(alone.values, whole.values, rtol=1e-9)

@@ -67,6 +67,22 @@ def influence_scores(
     return Scores(len(train), of, metric.note)
 
 
+def influence_values(
+    settings: Settings, target: str, relative: str | None, problem: Problem, rng: np.random.Generator
+) -> tuple[Floats, str]:
+    """The means over the queries alone, (n,), by one solved vector, and what they rest on."""
+    gradients, problem = gradients_of(problem, "Influence")
+    assert problem.valid is not None
+    metric = metric_for(settings, gradients, problem.train, rng)
+    judges = judging(target, gradients, problem.valid)
+    solved = metric.solve(judges.total(np.full(len(judges), 1 / len(judges))))
+    if relative is None and solver_for(settings.solver, gradients) != "left_out":
+        values = gradients.along(problem.train, solved.dense()[0].astype(float))
+        return values * gradients.weights(problem.train), metric.note
+    train = trained(settings.solver, gradients, problem.train, metric)
+    return per_size(train.gram(solved), train, metric, relative)[:, 0], metric.note
+
+
 def trained(solver: str, gradients: Gradients, data: Data, metric: Metric) -> Features:
     """Features of the training rows: their gradients, or of linear models their steps without a row."""
     if solver_for(solver, gradients) == "left_out":
