@@ -102,11 +102,8 @@ def candidates(case: Case) -> Iterator[tuple[str, Problem, list[Valuer]]]:
     for solver in ("exact", "ekfac", "kfac", "cg", "empirical_fisher"):
         if solver != "exact" or case.name == "digits":
             yield f"Influence {solver}", plain, [assay.Influence(solver=solver, damping=d) for d in DAMPINGS]
-    yield (
-        "DataInf",
-        plain,
-        [assay.REGISTRY[n](damping=d) for n in ("DataInf",) if n in assay.REGISTRY for d in DAMPINGS],
-    )
+    known: dict[str, Any] = dict(assay.REGISTRY)
+    yield "DataInf", plain, [known["DataInf"](damping=d) for d in DAMPINGS]
     for count in (1, 10, 50):
         states = [_torch(net.final)] if count == 1 else case.states(count)
         several = replace(plain, gradients=TorchGradients(plain.model, checkpoints=states))
@@ -119,11 +116,9 @@ def candidates(case: Case) -> Iterator[tuple[str, Problem, list[Valuer]]]:
             )
     along = TorchGradients(plain.model, checkpoints=[_torch(s) for s in net.along], rates=list(net.rates))
     for name in ("TracIn", "GradDot", "GradCos", "RepresenterPoints"):
-        yield (
-            name,
-            replace(plain, gradients=along),
-            [assay.REGISTRY[n]() for n in (name,) if n in assay.REGISTRY],
-        )
+        yield name, replace(plain, gradients=along), [known[name]()]
+    if case.name == "mnist":
+        yield "ExactUnrolled", plain, [known["ExactUnrolled"](training=TRAININGS["mnist"])]
 
 
 def _torch(state: State) -> dict[str, Any]:
@@ -142,7 +137,7 @@ def main(name: str, asked: list[str]) -> None:
         found = []
         for setting in settings:
             start = time.perf_counter()
-            scores = value(problem, setting, n_jobs=2, progress=False).per_valid
+            scores = np.asarray(value(problem, setting, n_jobs=2, progress=False).per_valid)
             seconds = time.perf_counter() - start
             found.append((case.score(scores, held_out=True).value, setting, scores, seconds))
         _, chosen, scores, seconds = max(found, key=lambda line: line[0])

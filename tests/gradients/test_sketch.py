@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from assay import AssayError
 from assay._gradients.features import Features
 from assay._gradients.layers import Full, Outer, Sparse
-from assay._gradients.sketch import sketch_error, sketched
+from assay._gradients.sketch import alike, sketch_error, sketched
 
 SEEDS = 200
 
@@ -55,6 +55,51 @@ def test_variance_is_that_of_theory(size):
     assert 0.9 < share[upper].mean() < 1.1
     assert share[upper].min() > 0.6
     assert share[upper].max() < 1.6
+
+
+def wide(n: int = 6, seed: int = 0) -> Features:
+    """Factors of 3,600 parameters and two tokens, and a small layer in full."""
+    rng = np.random.default_rng(seed)
+    sides = (rng.normal(size=(n, 2, width)) for width in (90, 40))
+    return Features([Outer(*sides), Full(rng.normal(size=(n, 5)))])
+
+
+def test_wide_factors_are_unbiased_within_the_bound_of_theory():
+    """A TensorSketch averages to the exact products; its variance is at most 8 |x|² |y|² / size."""
+    features = wide()
+    exact = features.gram(features)
+    found = products(features, 16)
+    upper = np.triu_indices(6)
+    z = (found.mean(axis=0) - exact) / (found.std(axis=0, ddof=1) / np.sqrt(SEEDS))
+    assert np.abs(z[upper]).max() < 4
+    lengths = np.outer(np.diag(exact), np.diag(exact))
+    assert (found.var(axis=0) <= 8 * lengths / 16)[upper].all()
+    assert 0.6 < (found.var(axis=0) * 16 / (lengths + exact**2))[upper].mean() < 2
+
+
+def test_wide_factors_are_sketched_by_the_sum_of_the_buckets_of_both_sides():
+    """One entry a_i b_j falls into the bucket h(i) + h(j), once, with its size."""
+    a, b = np.zeros((1, 1, 90)), np.zeros((1, 1, 40))
+    a[0, 0, 7], b[0, 0, 3] = 2.0, -3.0
+    found = sketched(Features([Outer(a, b)]), 15, 4).dense()[0]
+    np.testing.assert_allclose(np.sort(np.abs(found))[::-1], [6.0] + [0.0] * 14, atol=1e-12)
+
+
+def test_wide_rows_sketched_apart_get_what_they_get_together():
+    """Appended rows of wide layers have the sketch that they would have had among the others."""
+    features = wide(50)
+    together = sketched(features, 32, 1).dense()
+    apart = [sketched(features.take(part), 32, 1).dense() for part in (slice(0, 30), slice(30, 50))]
+    np.testing.assert_allclose(together, np.concatenate(apart), rtol=0, atol=1e-12)
+
+
+def test_forms_are_made_alike():
+    """Where a layer is in full on one side, it is so on both, and products stay what they were."""
+    left, right = wide(4), wide(3, seed=1)
+    right = Features([Full(right.layers[0].dense()), right.layers[1]])
+    one, other = alike(left, right)
+    assert [type(layer) for layer in one.layers] == [type(layer) for layer in other.layers] == [Full, Full]
+    np.testing.assert_allclose(one.gram(other), left.gram(right), rtol=1e-10, atol=1e-10)
 
 
 def test_same_seed_same_sketch():

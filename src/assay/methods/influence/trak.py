@@ -13,7 +13,7 @@ from ..._errors import AssayError
 from ..._gradients.features import Features
 from ..._gradients.gradients import Gradients
 from ..._gradients.kept import KeptGradients
-from ..._gradients.sketch import sketch_error, sketched
+from ..._gradients.sketch import alike, sketch_error, sketched
 from ..._gradients.source import gradients_of
 from ..._numbers import is_number, is_whole
 from ..._problem import Data, Problem
@@ -107,6 +107,7 @@ class TRAK(Valuer):
         if size is None or size >= train.width:
             metric = Empirical(train, self.damping, penalty, share=SHARE)
             return metric.of_rows(query), metric.note
+        train, query = alike(train, query)
         few = sketched(train, size, seed)
         metric = Empirical(few, self.damping, share=SHARE)
         note = (
