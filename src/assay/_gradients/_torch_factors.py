@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from scipy.sparse import csr_array
 from torch import nn
+from torch.func import functional_call
 from torch.nn import functional
 
 from .._errors import AssayError
@@ -98,6 +99,14 @@ def _norm(part: Part, module: Any, x: Any, b: Any) -> Any:
     pieces = [made[name.rsplit(".", 1)[-1]] for name in part.shapes]
     summed = [piece.sum(dim=places) if places else piece for piece in pieces]
     return torch.cat([piece.flatten(1) for piece in summed], dim=1).numpy()
+
+
+def moved(part: Part, module: Any, x: Any, b: Any, vector: Any) -> Any:
+    """The product (n,) of a part's gradients with a vector (width,), by the module with it as parameters."""
+    state = {name: torch.zeros_like(p) for name, p in module.named_parameters(recurse=False)}
+    state |= {name.rsplit(".", 1)[-1]: tensor[0] for name, tensor in part.split(vector[None]).items()}
+    with torch.no_grad():
+        return (functional_call(module, state, (x,)) * b).flatten(1).sum(dim=1).double().numpy()
 
 
 def stacked(batches: list[Layer], like: Layer | None = None) -> Layer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.func import functional_call, grad, vmap
 
-from ._torch_factors import factors
+from ._torch_factors import factors, moved
 from ._torch_loss import check_finite, row_losses
 from ._torch_parts import Part, moved_to_rest
 from .layers import Full, Layer
@@ -81,39 +81,65 @@ def gradients(
     list of list of Layer
         In the order of `scalars`, then of `parts`.
     """
-    with torch.enable_grad(), _recorded(module, parts) as (twin, calls):
-        values = scalars(outputs_of(twin, inputs), targets)
-        made = [z for part in parts for _, z in calls.get(part.name, [])]
-        found = []
-        for k, each in enumerate(values):
-            check_finite(each)
-            last = k == len(values) - 1
-            slopes = (
-                torch.autograd.grad(each.sum(), made, retain_graph=not last, allow_unused=True)
-                if made
-                else ()
-            )
-            rest = _rest(module, parts, scalars, k, inputs, targets)
-            like = found[0] if found else [None] * len(parts)
-            found.append(_layers(twin, parts, calls, iter(slopes), rest, len(targets), like))
+    found: list[list[Layer]] = []
+    for modules, used, rest in _passes(module, parts, scalars, inputs, targets):
+        like = found[0] if found else [None] * len(parts)
+        layers = []
+        for part, pairs, other in zip(parts, used, like, strict=True):
+            if part.kind == "rest":
+                layers.append(rest)
+            elif pairs:
+                layers.append(factors(part, modules[part.name], pairs, other))
+            else:
+                layers.append(Full(np.zeros((len(targets), part.width), _kind(module))))
+        found.append(layers)
     return found
 
 
-def _layers(
-    twin: Any, parts: list[Part], calls: Any, slopes: Iterator[Any], rest: Any, rows: int, like: Sequence[Any]
-) -> list[Layer]:
-    modules = dict(twin.named_modules())
-    layers: list[Layer] = []
-    for part, other in zip(parts, like, strict=True):
+def along(
+    module: Any,
+    parts: list[Part],
+    scalars: Callable[[Any, Any], list[Any]],
+    inputs: Any,
+    targets: Any,
+    vector: Any,
+) -> Any:
+    """The product (n,) of each row's gradient of the first function with a vector, without the gradient.
+
+    What a module gives out is linear in its parameters: with the vector in their place it is what moves.
+    """
+    modules, used, rest = next(_passes(module, parts, scalars, inputs, targets))
+    tensor = torch.as_tensor(vector, dtype=next(module.parameters()).dtype)
+    total = np.zeros(len(targets))
+    for part, pairs, piece in zip(parts, used, tensor.split([p.width for p in parts]), strict=True):
         if part.kind == "rest":
-            layers.append(rest)
-            continue
-        pairs = [(x, next(slopes)) for x, _ in calls[part.name]]
-        used = [(x, b.detach()) for x, b in pairs if b is not None]
-        dtype = next(twin.parameters()).dtype
-        unused = np.zeros((rows, part.width), np.float64 if dtype == torch.float64 else np.float32)
-        layers.append(factors(part, modules[part.name], used, other) if used else Full(unused))
-    return layers
+            total += rest.along(piece.numpy())
+        for x, b in pairs:
+            total += moved(part, modules[part.name], x, b, piece)
+    return total
+
+
+def _passes(
+    module: Any, parts: list[Part], scalars: Callable[[Any, Any], list[Any]], inputs: Any, targets: Any
+) -> Iterator[tuple[dict[str, Any], list[list[tuple[Any, Any]]], Any]]:
+    """For each function: the modules, what went into each part and the gradients of what came out; the rest."""
+    with torch.enable_grad(), _recorded(module, parts) as (twin, calls):
+        values = scalars(outputs_of(twin, inputs), targets)
+        made = [z for part in parts for _, z in calls.get(part.name, [])]
+        for k, each in enumerate(values):
+            check_finite(each)
+            last = k == len(values) - 1
+            slopes: Any = iter(())
+            if made:
+                total = each.sum()
+                slopes = iter(torch.autograd.grad(total, made, retain_graph=not last, allow_unused=True))
+            pairs = [[(x, next(slopes)) for x, _ in calls.get(part.name, [])] for part in parts]
+            used = [[(x, b.detach()) for x, b in some if b is not None] for some in pairs]
+            yield dict(twin.named_modules()), used, _rest(module, parts, scalars, k, inputs, targets)
+
+
+def _kind(module: Any) -> Any:
+    return np.float64 if next(module.parameters()).dtype == torch.float64 else np.float32
 
 
 def _rest(module: Any, parts: list[Part], scalars: Any, which: int, inputs: Any, targets: Any) -> Any:
