@@ -2,14 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..._errors import AssayError
-from ..._gradients.features import Features
-from ..._types import Labels, Positions
+from ..._gradients.layers import Layer
+from ..._types import Floats, Labels, Positions
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A linear layer's gradients, as tensors: what came in (n, A), the gradient by what came out (n, B)."""
+
+    a: Any
+    b: Any
+    bias: bool
+
+    def take(self, rows: slice) -> Pair:
+        """These rows."""
+        return Pair(self.a[rows], self.b[rows], self.bias)
+
+    def gram(self, other: Pair) -> Any:
+        """Products of each row with each row of `other`."""
+        products = self.a @ other.a.T
+        if self.bias:
+            products += 1
+        products *= self.b @ other.b.T
+        return products.numpy()
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The gradients of rows, layer by layer."""
+
+    layers: Sequence[Any]
+
+    def take(self, rows: slice) -> Rows:
+        """These rows."""
+        return Rows([layer.take(rows) for layer in self.layers])
+
+    def gram(self, other: Rows, factors: Sequence[float]) -> Floats:
+        """The sum over layers of a factor times the products of each row with each row of `other`."""
+        pairs = zip(factors, self.layers, other.layers, strict=True)
+        return np.sum([factor * mine.gram(its) for factor, mine, its in pairs], axis=0, dtype=float)
 
 
 class Tape:
@@ -36,6 +74,11 @@ class Tape:
         self._check_known()
         self._modules = dict(module.named_modules())
         self._named = dict(module.named_parameters())
+        self._plain = {
+            part.name
+            for part in self._parts
+            if part.kind == "linear" and len(part.shapes) == 1 + (self._modules[part.name].bias is not None)
+        }
         self._calls: dict[str, list[tuple[Any, Any]]] | None = None
         self._handles: list[Any] = []
         self._checked = False
@@ -71,14 +114,12 @@ class Tape:
 
         return keep
 
-    def passed(self, inputs: Any, targets: Any) -> Features:
+    def passed(self, inputs: Any, targets: Any) -> Rows:
         """The gradient of each row's loss; the losses are in `losses`."""
         import torch
 
-        from ..._gradients._torch_factors import factors
         from ..._gradients._torch_loss import check_finite, row_losses
         from ..._gradients._torch_record import outputs_of
-        from ..._gradients.layers import Full
 
         if not self._handles:
             raise AssayError("InRun.step was called outside of `with InRun(...) as run:`; call it inside.")
@@ -97,11 +138,19 @@ class Tape:
         for part in self._parts:
             given = [(x, next(slopes)) for x, _ in calls.get(part.name, ())]
             pairs = [(x, slope) for x, slope in given if slope is not None]
-            if pairs:
-                layers.append(factors(part, self._modules[part.name], pairs))
-            else:  # not used in this pass
-                layers.append(Full(np.zeros((len(targets), part.width), np.float32)))
-        return Features(layers)
+            layers.append(self._layer(part, pairs, len(targets)))
+        return Rows(layers)
+
+    def _layer(self, part: Any, pairs: list[tuple[Any, Any]], n: int) -> Pair | Layer:
+        from ..._gradients._torch_factors import factors
+        from ..._gradients.layers import Full
+
+        module = self._modules[part.name]
+        if part.name in self._plain and len(pairs) == 1 and pairs[0][0].ndim == 2:
+            return Pair(*pairs[0], module.bias is not None)
+        if not pairs:  # not used in this pass
+            return Full(np.zeros((n, part.width), np.float32))
+        return factors(part, module, pairs)
 
     def _check_rows(self, inputs: Any, targets: Any) -> None:
         """At the first pass: whether recorded gradients are autograd's, of the first row and the last."""
@@ -118,27 +167,32 @@ class Tape:
         self._check_known()
         self._checked = True
 
-    def fill(self, batch: Features) -> None:
+    def fill(self, batch: Rows, size: int) -> None:
         """Set the gradients of the parameters to those of the mean loss of these rows."""
         import torch
 
-        weights = np.full(len(batch), 1 / len(batch))
         for part, layer in zip(self._parts, batch.layers, strict=True):
-            vector = torch.from_numpy(layer.total(weights).dense())
+            names = list(part.shapes)
+            if isinstance(layer, Pair):
+                self._named[names[0]].grad = (layer.b.T @ layer.a).div_(size)
+                if layer.bias:
+                    self._named[names[1]].grad = layer.b.sum(0).div_(size)
+                continue
+            vector = torch.from_numpy(layer.total(np.full(size, 1 / size)).dense())
             for name, gradient in part.split(vector).items():
                 parameter = self._named[name]
                 parameter.grad = gradient[0].to(parameter.dtype).contiguous()
 
-    def times_rates(self, rows: Features, optimizer: Any) -> Features:
-        """Each layer times the learning rate of its parameters; 0 for those that are not the optimizer's."""
-        rates = {id(p): float(group["lr"]) for group in optimizer.param_groups for p in group["params"]}
-        layers = []
-        for part, layer in zip(self._parts, rows.layers, strict=True):
-            found = {rates.get(id(self._named[name]), 0.0) for name in part.shapes}
+    def rates(self, optimizer: Any) -> list[float]:
+        """The learning rate of each layer; 0 for those that are not the optimizer's."""
+        given = {id(p): float(group["lr"]) for group in optimizer.param_groups for p in group["params"]}
+        rates = []
+        for part in self._parts:
+            found = {given.get(id(self._named[name]), 0.0) for name in part.shapes}
             if len(found) > 1:
                 raise AssayError(f"The parameters of {part.name!r} have different learning rates; give one.")
-            layers.append(layer.scaled(np.full(len(rows), found.pop())))
-        return Features(layers)
+            rates.append(found.pop())
+        return rates
 
 
 def refuse_batch_norm(module: Any) -> None:

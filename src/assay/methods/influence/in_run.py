@@ -10,19 +10,20 @@ from typing import Any, Self, final
 import numpy as np
 
 from ..._errors import AssayError
-from ..._gradients.features import Features
 from ..._gradients.torch_gradients import require_torch
 from ..._numbers import is_whole
 from ..._types import Floats, Labels, Positions
 from ..._valuation import Status, Valuation
+from ._tape import Rows, Tape, joined, rows_of, taken
 
 
 @dataclass(frozen=True)
 class _Step:
     """A step whose second half is known once the next one has looked at the judges."""
 
-    rows: Positions
-    features: Features
+    places: Positions
+    rows: Rows
+    factors: list[float]
 
 
 @final
@@ -97,8 +98,6 @@ class InRun:
         check_settings("InRun", judges, order)
         if not is_whole(n) or n < 1:
             raise AssayError(f"InRun.n is {n!r}; it needs to be the number of training rows.")
-        from ._tape import Tape, rows_of
-
         self._tape = Tape(module, loss)
         dtype = next(module.parameters()).dtype
         names = None if classes is None else np.asarray(classes)
@@ -140,23 +139,18 @@ class InRun:
         AssayError
             If positions do not fit, a loss is not finite, or it is called outside of `with`.
         """
-        from ._tape import joined
-
         places = self._places(rows, len(targets))
         chosen = self._drawn()
         x, y = self._judges(chosen)
         passed = self._tape.passed(joined(inputs, x), joined(targets, y))
-        batch, size = slice(0, len(places)), len(places)
-        self._tape.fill(passed.take(batch))
-        judging = passed.take(slice(size, None))
+        size = len(places)
+        batch, judging = passed.take(slice(0, size)), passed.take(slice(size, None))
+        self._tape.fill(batch, size)
         self._close(judging, chosen)
-        share = np.full(size, 1 / size)
-        mine = self._tape.times_rates(passed.take(batch).scaled(share), optimizer)
-        if self._order == 1:
-            self._add(_Step(places, mine), judging, chosen, 1.0)
-        else:
-            self._add(_Step(places, mine), judging, chosen, 0.5)
-            self._pending = _Step(places, mine)
+        half = 1.0 if self._order == 1 else 0.5
+        step = _Step(places, batch, [half * rate / size for rate in self._tape.rates(optimizer)])
+        self._add(step, judging, chosen)
+        self._pending = None if self._order == 1 else step
         optimizer.step()
         self.steps += 1
         return float(self._tape.losses[:size].mean())
@@ -193,23 +187,21 @@ class InRun:
         return self._rng.choice(m, self._count, replace=False)
 
     def _judges(self, chosen: Positions) -> tuple[Any, Any]:
-        from ._tape import taken
-
         if len(chosen) == len(self._targets):
             return self._inputs, self._targets
         return taken(self._inputs, chosen), taken(self._targets, chosen)
 
-    def _close(self, judging: Features, chosen: Positions) -> None:
+    def _close(self, judging: Rows, chosen: Positions) -> None:
         if self._pending is not None:
-            self._add(self._pending, judging, chosen, 0.5)
+            self._add(self._pending, judging, chosen)
             self._pending = None
 
-    def _add(self, step: _Step, judging: Features, chosen: Positions, share: float) -> None:
-        found = step.features.gram(judging) * (share * len(self._targets) / len(chosen))
-        if len(np.unique(step.rows)) == len(step.rows):
-            self._scores[step.rows[:, None], chosen] += found
+    def _add(self, step: _Step, judging: Rows, chosen: Positions) -> None:
+        found = step.rows.gram(judging, step.factors) * (len(self._targets) / len(chosen))
+        if len(np.unique(step.places)) == len(step.places):
+            self._scores[step.places[:, None], chosen] += found
         else:  # drawn with replacement
-            np.add.at(self._scores, (step.rows[:, None], chosen), found)
+            np.add.at(self._scores, (step.places[:, None], chosen), found)
 
 
 def check_settings(name: str, judges: Any, order: Any) -> None:
