@@ -22,7 +22,8 @@ class DsDm(Valuer):
 
     The target is the validation rows; `highest(k)` of the valuation are the k rows to train on. Where the
     validation rows have `groups` (tasks), each group weighs the same, however many rows it has; else each row
-    does. A linear datamodel adds rows' effects up, so that the k best rows are those of the highest weights.
+    does. A linear datamodel adds rows' effects up, so that the k best rows are those of the highest weights:
+    it does not see that many rows of one kind do less together. Of classes, take the best of each.
 
     Parameters
     ----------
