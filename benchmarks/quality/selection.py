@@ -13,6 +13,7 @@ import sys
 from typing import Any
 
 import numpy as np
+from scipy.stats import t as student
 from sklearn.datasets import load_digits
 
 from assay import Data, DsDm, Problem, TorchGradients, value
@@ -102,7 +103,7 @@ def main(seeds: int) -> None:
         found = [trial(other, seed) for seed in range(seeds)]
         by_name = {name: np.array([line[name] for line in found]) for name in found[0]}
         gain = by_name["random"] - by_name["by class"]
-        error = 1.96 * gain.std(ddof=1) / np.sqrt(seeds)
+        error = student.ppf(0.975, seeds - 1) * gain.std(ddof=1) / np.sqrt(seeds)
         losses = [f"{by_name[name].mean():.3f}" for name in ("all", "random", "DsDm", "by class", "true")]
         cells = [other, *losses, f"{gain.mean():.3f} ± {error:.3f}", f"{by_name['strange'].mean():.1%}"]
         print(f"| {' | '.join(cells)} |", flush=True)
