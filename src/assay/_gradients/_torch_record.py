@@ -122,7 +122,7 @@ def along(
 def _passes(
     module: Any, parts: list[Part], scalars: Callable[[Any, Any], list[Any]], inputs: Any, targets: Any
 ) -> Iterator[tuple[dict[str, Any], list[list[tuple[Any, Any]]], Any]]:
-    """For each function: the modules, what went into each part and the gradients of what came out; the rest."""
+    """For each function: the modules, what went into each part, gradients of what came out; the rest."""
     with torch.enable_grad(), _recorded(module, parts) as (twin, calls):
         values = scalars(outputs_of(twin, inputs), targets)
         made = [z for part in parts for _, z in calls.get(part.name, [])]
