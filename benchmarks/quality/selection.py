@@ -62,12 +62,12 @@ def halves_of(rows: Data, seed: int) -> TorchGradients:
     """Gradients of nets trained on random halves of the pool."""
     import torch
 
-    X, y, rng, states = np.array(rows.X), np.array(rows.y), np.random.default_rng(seed), []
+    X, y, rng, found = np.array(rows.X), np.array(rows.y), np.random.default_rng(seed), []
     for number in range(HALVES):
         half = rng.permutation(len(X))[: len(X) // 2]
-        state = train(RECIPE, X[half], y[half], seed=100 * seed + number)[-1]
-        states.append({name: torch.from_numpy(value) for name, value in state.items()})
-    return TorchGradients(module(state), checkpoints=states)
+        found.append(train(RECIPE, X[half], y[half], seed=100 * seed + number)[-1])
+    states = [{name: torch.from_numpy(value) for name, value in state.items()} for state in found]
+    return TorchGradients(module(found[0]), checkpoints=states)
 
 
 def trial(other: str, seed: int) -> dict[str, float]:

@@ -110,8 +110,10 @@ def _tensor(layer: Any, tables: list[tuple[Any, Any]], size: int) -> Floats:
     for side, (buckets, signs) in zip((layer.a, layer.b), tables, strict=True):
         table = csr_array((signs, buckets, np.arange(len(signs) + 1)), shape=(len(signs), size))
         counted = (table.T @ side.reshape(-1, len(signs)).T).T
-        spectra.append(rfft(counted, axis=1).reshape(*side.shape[:2], -1))
-    return irfft((spectra[0] * spectra[1]).sum(axis=1), size, axis=1)
+        spectrum: Any = rfft(counted, axis=1)
+        spectra.append(spectrum.reshape(*side.shape[:2], -1))
+    found: Any = irfft((spectra[0] * spectra[1]).sum(axis=1), size, axis=1)
+    return found
 
 
 def _add(layer: Any, buckets: Any, signs: Any, out: Floats) -> None:
