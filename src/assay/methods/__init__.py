@@ -51,10 +51,10 @@ from .semivalue.weighted_banzhaf import WeightedBanzhaf as WeightedBanzhaf
 from .transport.lava import LAVA as LAVA
 from .trees.boost_in import BoostIn as BoostIn
 from .trees.leaf_influence import LeafInfluence as LeafInfluence
-
 from .trees.leaf_refit import LeafRefit as LeafRefit
 from .trees.tree_sim import TreeSim as TreeSim
 from .trees.trex import TREX as TREX
+
 REGISTRY: dict[str, type[Valuer]] = {
     name: thing
     for name, thing in sorted(globals().items())
