@@ -1,7 +1,7 @@
 """The whole matrix of influence of training rows on queries, beside the peers.
 
 `python -m benchmarks.speed.influence [NET [METHOD ...]]`, NET one of digits (64-64-10, 1,400 x 300), mnist
-(784-128-64-10, 5,000 x 500); dattri, pyDVL, kronfluence, traker and, for linear models, pyinfluence. Sides run
+(784-128-64-10, 5,000 x 500); dattri, pyDVL, kronfluence, traker and, for linear models, pyinfluence. They run
 one after another, each in a process of its own, on the same net and rows, with two threads; the clock leaves
 out imports and takes in the collection of gradients. A side that takes over five minutes is broken off. With
 nets on disk (`python -m benchmarks.quality.lds NET`), each matrix gets its linear datamodeling score.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
 from typing import Any
 
 from joblib import Parallel, delayed, effective_n_jobs
@@ -39,9 +40,14 @@ def each(
 
 def _by_threads(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[Any]:
     """As joblib's threads, whose results are looked for every 10 ms only: kernels may need less than that."""
+    rest = iter(tasks)
+    first = list(islice(rest, 2))
+    if len(first) < 2:
+        yield from (function(*task) for task in first)
+        return
     pool, ahead = ThreadPoolExecutor(jobs), deque[Future[Any]]()
     try:
-        for task in tasks:
+        for task in chain(first, rest):
             ahead.append(pool.submit(function, *task))
             if len(ahead) > 2 * jobs:
                 yield ahead.popleft().result()

@@ -294,7 +294,7 @@ def test_what_would_be_wrong_is_refused():
     """Averaged losses, losses that are nan, shuffled loaders, empty data, text labels: one sentence each."""
     module, inputs = network("dense")
     rows = (inputs, LABELS)
-    with pytest.raises(AssayError, match=r"shape \(\) for 9 rows.*reduction='none'"):
+    with pytest.raises(AssayError, match=r"shape \(\) for 8 rows.*reduction='none'"):
         TorchGradients(module, functional.cross_entropy).rows(rows)
     spoilt = inputs.clone()
     spoilt[4] = torch.nan

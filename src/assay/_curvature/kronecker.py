@@ -7,7 +7,7 @@ from typing import Any, final
 
 import numpy as np
 
-from .._gradients.features import ROWS, Features
+from .._gradients.features import Features
 from .._gradients.gradients import Gradients
 from .._gradients.layers import Outer
 from .._parallel import each
@@ -15,6 +15,8 @@ from .._types import Floats
 from .block import Block, block
 from .metric import Metric
 from .rotated import Rotated, rotated
+
+ROWS = 256  # of a block of scores: fixed, so that bits depend on nothing else
 
 
 @final

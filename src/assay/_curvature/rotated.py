@@ -13,11 +13,10 @@ from .._gradients.layers import Full, Layer, Outer, blocks
 from .._parallel import each
 from .._types import Floats
 from .metric import check_finite
+from .terms import few_terms
 
-ROWS = 1024  # of a block of sums: fixed, so that bits depend on nothing else
+ROWS = 2048  # of a block of sums: fixed, so that bits depend on nothing else
 SHARE = 0.1  # of the mean eigenvalue, the damping where none is given
-ERROR = 1e-6  # of scores, root mean square, that leaving out terms may cost
-PASSES = 24  # multiplications that reading and writing the product of a pair is worth
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +35,6 @@ class Rotated:
         Along each pair of eigenvectors, with penalty and damping.
     damping : float
         What was added, on the scale of the mean loss.
-    smooth : bool
-        The curvature is a product of eigenvalues plus damping, so that few terms tell its inverse.
     """
 
     inward: Floats
@@ -45,7 +42,6 @@ class Rotated:
     moments: tuple[Floats, Floats]
     curvature: Floats
     damping: float
-    smooth: bool
 
     @property
     def inverse(self) -> Floats:
@@ -90,16 +86,10 @@ class Rotated:
             np.sqrt(np.maximum(moment, 0) * (side.astype(float) ** 2).mean(axis=0))
             for moment, side in zip(self.moments, (a, b), strict=True)
         ]
-        terms = _terms(1 / self.curvature, *weigh, smooth=self.smooth)
+        terms = few_terms(1 / self.curvature, *weigh)
         inward, outward = self.inward[:, terms.inward], self.outward[:, terms.outward]
-        a, b = a[:, terms.inward], b[:, terms.outward]
-        kind = self.inward.dtype
-        if not len(terms.left):
-            solved = (b[:, :, None] * terms.inverse.astype(kind)) * a[:, None]
-            solved = solved.reshape(len(a), -1).T
-            return (lambda train: _dense(_turn(train, inward, outward), solved)), terms.error
-        lefts, rights = b * terms.left.astype(kind)[:, None], a * terms.right.astype(kind)[:, None]
-        return (lambda train: _short(_turn(train, inward, outward), rights, lefts)), terms.error
+        parts = terms.of_queries(a[:, terms.inward], b[:, terms.outward])
+        return (lambda train: parts(_turn(train, inward, outward))), terms.error
 
 
 def _turn(train: Layer, inward: Floats, outward: Floats) -> Outer | Full:
@@ -107,71 +97,6 @@ def _turn(train: Layer, inward: Floats, outward: Floats) -> Outer | Full:
         return Outer(train.a @ inward, train.b @ outward)
     shape = (len(train), len(outward), len(inward))
     return Full((outward.T @ train.dense().reshape(shape) @ inward).reshape(len(train), -1))
-
-
-def _dense(train: Outer | Full, solved: Floats) -> Floats:
-    parts = blocks(len(train), train.width * solved.itemsize)
-    return np.concatenate([train.take(rows).dense() @ solved for rows in parts])
-
-
-def _short(train: Outer | Full, rights: Floats, lefts: Floats) -> Floats:
-    """Sums over terms and tokens of (a . right)(b . left)."""
-    if isinstance(train, Full):
-        return _dense(train, np.sum([_outer(b, a) for a, b in zip(rights, lefts, strict=True)], axis=0))
-    out = np.zeros((len(train), rights.shape[1]), rights.dtype)
-    for token in range(train.a.shape[1]):
-        for right, left in zip(rights, lefts, strict=True):
-            part = train.a[:, token] @ right.T
-            part *= train.b[:, token] @ left.T
-            out += part
-    return out
-
-
-def _outer(b: Floats, a: Floats) -> Floats:
-    return (b[:, :, None] * a[:, None]).reshape(len(a), -1).T
-
-
-@dataclass(frozen=True, eq=False)
-class _Terms:
-    """The inverse on the pairs of directions that matter: in full, or as a sum of outer products."""
-
-    inward: Any
-    outward: Any
-    inverse: Floats
-    left: Floats
-    right: Floats
-    error: float
-
-
-def _terms(inverse: Floats, inward: Floats, outward: Floats, *, smooth: bool) -> _Terms:
-    """The inverse (B, A) in as few terms as leave the scores of rows with these moments the same.
-
-    With independent components the mean square of a score is the sum of (w_b M w_a)²; what is left out of
-    w_b M w_a, as directions or by its singular values, is the relative error.
-    """
-    seen = outward[:, None] * inverse * inward
-    whole = (seen**2).sum()
-    if whole == 0:
-        keep = slice(0, 1)
-        return _Terms(keep, keep, inverse[keep, keep] * 0, np.zeros((0, 1)), np.zeros((0, 1)), 0.0)
-    cut = ERROR**2 * whole / 3
-    few_in, few_out = (_kept((seen**2).sum(axis=axis), cut) for axis in (0, 1))
-    inner, part = (matrix[np.ix_(few_out, few_in)] for matrix in (inverse, seen))
-    left, right, lost = np.zeros((0, len(few_out))), np.zeros((0, len(few_in))), whole - (part**2).sum()
-    if smooth:
-        vectors, values, others = np.linalg.svd(part, full_matrices=False)
-        tails = np.append(np.cumsum(values[::-1] ** 2)[::-1], 0.0)
-        rank = int(np.argmax(tails <= cut))
-        if rank * (sum(part.shape) + PASSES) < part.size:
-            left = (vectors[:, :rank] * values[:rank]).T / outward[few_out]
-            right, lost = others[:rank] / inward[few_in], lost + tails[rank]
-    return _Terms(few_in, few_out, inner, left, right, float(np.sqrt(max(lost, 0.0) / whole)))
-
-
-def _kept(mass: Floats, cut: float) -> Any:
-    """Positions of the most massive, without those that sum to at most `cut`."""
-    order = np.argsort(mass, kind="stable")
-    return np.sort(order[np.cumsum(mass[order]) > cut])
 
 
 def rotated(
@@ -218,8 +143,7 @@ def rotated(
             "The curvature has no inverse: some direction of a layer has none; raise `damping` "
             f"(now {added:g})."
         )
-    smooth = not corrected and not penalty.any()
-    return Rotated(inward, outward, (into, out), curvature, added, smooth)
+    return Rotated(inward, outward, (into, out), curvature, added)
 
 
 def _summed(work: Callable[[slice], Any], n: int) -> Floats:

@@ -13,11 +13,13 @@ from .._errors import AssayError
 from .._problem import Data
 from .._types import Labels
 
-BATCH = 256
+BATCH, PLAIN_BATCH = 256, 1024  # rows; of networks of linear layers alone, which keep little a row
 
 
-def batches(data: Any, dtype: Any, classes: Labels | None, *, numbers: bool) -> Iterator[tuple[Any, Any]]:
-    """Yield (inputs, targets) of 256 rows at a time, or the batches of a loader.
+def batches(
+    data: Any, dtype: Any, classes: Labels | None, *, numbers: bool, size: int = BATCH
+) -> Iterator[tuple[Any, Any]]:
+    """Yield (inputs, targets) of `size` rows at a time, or the batches of a loader.
 
     Parameters
     ----------
@@ -35,11 +37,17 @@ def batches(data: Any, dtype: Any, classes: Labels | None, *, numbers: bool) -> 
         If there are no rows, no labels, or rows come in another order each time.
     """
     found = False
-    for inputs, targets in _batches(data):
+    for inputs, targets in _batches(data, size):
         found = True
         yield _inputs(inputs, dtype), _targets(targets, classes, dtype if numbers else None)
     if not found:
         raise AssayError("There are no rows in the data: the loader or data set is empty.")
+
+
+def plain_size(rows: int) -> int:
+    """Rows of a batch, at most 1,024, by the number of rows alone; two threads have as much to do."""
+    pairs = -(-rows // (2 * PLAIN_BATCH))
+    return max(-(-rows // (2 * pairs)), 64)
 
 
 def count(data: Any) -> int:
@@ -49,7 +57,7 @@ def count(data: Any) -> int:
     return len(data[1]) if isinstance(data, tuple) else len(data)
 
 
-def _batches(data: Any) -> Iterator[tuple[Any, Any]]:
+def _batches(data: Any, size: int) -> Iterator[tuple[Any, Any]]:
     if isinstance(data, DataLoader):
         if isinstance(data.sampler, RandomSampler) or data.drop_last:
             raise AssayError(
@@ -58,17 +66,17 @@ def _batches(data: Any) -> Iterator[tuple[Any, Any]]:
             )
         yield from ((batch[0], batch[1]) for batch in data)
     elif isinstance(data, Dataset):
-        for at in range(0, count(data), BATCH):
-            rows = [data[i] for i in range(at, min(at + BATCH, count(data)))]
+        for at in range(0, count(data), size):
+            rows = [data[i] for i in range(at, min(at + size, count(data)))]
             inputs, targets = default_collate(rows)[:2]
             yield inputs, targets
     else:
         X, y = (data.X, data.y) if isinstance(data, Data) else _pair(data)
         if y is None:
             raise AssayError("TorchGradients needs labels of the rows; pass assay.Data(X, y).")
-        for at in range(0, len(y), BATCH):
-            part = X[at : at + BATCH]
-            yield part.toarray() if hasattr(part, "toarray") else part, y[at : at + BATCH]
+        for at in range(0, len(y), size):
+            part = X[at : at + size]
+            yield part.toarray() if hasattr(part, "toarray") else part, y[at : at + size]
 
 
 def _pair(data: Any) -> tuple[Any, Any]:

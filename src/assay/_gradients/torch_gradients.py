@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import Any, final
 
 import numpy as np
@@ -98,9 +98,10 @@ class TorchGradients(Gradients):
             yield self
             return
         for state in self._states:
-            module = deepcopy(self.module)
-            module.load_state_dict(state)
-            yield TorchGradients(module, self.loss, classes=self.classes, layers=self.layers)
+            then = copy(self)  # the network's parts, once they are checked, are those of all its checkpoints
+            then.module, then._states, then._rates = deepcopy(self.module), None, None
+            then.module.load_state_dict(state)
+            yield then
 
     @property
     def rates(self) -> Floats:
@@ -119,10 +120,12 @@ class TorchGradients(Gradients):
         return [part.width for part in self._parts]
 
     def _batches(self, data: Any) -> Iterator[tuple[Any, Any]]:
-        from ._torch_rows import batches
+        from ._torch_rows import BATCH, batches, count, plain_size
 
         weight = next(self.module.parameters())
-        return batches(data, weight.dtype, self.classes, numbers=self.loss == "squared")
+        plain = all(part.kind == "linear" for part in self._parts)
+        size = plain_size(max(count(data), 1)) if plain else BATCH
+        return batches(data, weight.dtype, self.classes, numbers=self.loss == "squared", size=size)
 
     def _each(self, work: Callable[..., Any], data: Any) -> list[Any]:
         """`work` on each batch, by threads of one core each: how many there are changes no bit."""
