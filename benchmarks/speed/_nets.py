@@ -48,6 +48,7 @@ class Recipe:
 RECIPES = {
     "digits": Recipe((64, 64, 10), 30, "Adam", 1e-3, {}),
     "mnist": Recipe((784, 128, 64, 10), 50, "SGD", 0.01, {"momentum": 0.9}),
+    "mnist-linear": Recipe((784, 10), 20, "SGD", 0.01, {}),
 }
 
 
