@@ -14,6 +14,7 @@ from .gradients import Gradients
 from .layers import BLOCK_BYTES, Outer
 
 MOST_PARAMETERS = 20_000  # 3.2 GB
+PARTS = 6  # of a block at least, for threads to share
 IDLE = 1.0  # curvature given to directions without any, in means of the diagonal
 
 
@@ -103,7 +104,7 @@ def _fill(block: Floats, a: Floats, b: Floats, a2: Floats, b2: Floats, *, same: 
             block[first, low:, second, start:stop] = part.transpose(0, 2, 1)
             block[second, low:, first, start:stop] = part.transpose(0, 2, 1)
 
-    step = max(1, 2 * BLOCK_BYTES // (8 * n * a2.shape[1]))
+    step = max(1, min(2 * BLOCK_BYTES // (8 * n * a2.shape[1]), -(-a.shape[1] // PARTS)))
     tasks = [(start, min(start + step, a.shape[1])) for start in range(0, a.shape[1], step)]
     for _ in each(fill, tasks, threads=True):
         pass
