@@ -8,8 +8,7 @@ import sys
 SCRIPTS = (
     *("permutations", "overhead", "adult", "leave_one_out", "large"),
     *("neighbors", "neighbors_approximate", "data_oob", "transport", "stream"),
-    "trees",
-    "in_run",
+    *("influence", "gradients", "trees", "in_run"),
 )
 
 failed = []

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, LogisticRegressionCV, Ridge, RidgeClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from assay import AssayError, Data, LinearGradients, Problem
 from assay._gradients.fit_linear import fit_linear
@@ -156,13 +156,41 @@ def test_the_fingerprint_tells_models_apart():
     [
         (LogisticRegression(l1_ratio=1, solver="saga"), "l1 penalty"),
         (Ridge(positive=True), "positive"),
+        (make_pipeline(StandardScaler(), Ridge(alpha=-1)), "Pipeline could not be fitted.*alpha"),
     ],
 )
 def test_what_has_no_such_gradient_is_refused(estimator, words):
     """Penalties without curvature and constraints are refused by name."""
-    kind = "squared" if isinstance(estimator, Ridge) else "logistic"
+    kind = "logistic" if isinstance(estimator, LogisticRegression) else "squared"
     with pytest.raises(AssayError, match=words):
         fit_linear(estimator, rows(kind))
+
+
+@pytest.mark.filterwarnings("ignore:.*LogisticRegressionCV|.*default value|.*fitted attributes:FutureWarning")
+def test_logistic_regression_cv_has_no_l1_unless_it_is_asked_for():
+    """The CV twin as it is by default is logistic regression with the C that it chose."""
+    data = rows("logistic")
+    chosen = LogisticRegressionCV(Cs=[0.5], cv=2).fit(data.X, data.y)
+    one, _ = fit_linear(chosen, data)
+    two, _ = fit_linear(LogisticRegression(C=0.5), data)
+    np.testing.assert_array_equal(one.ridge, two.ridge)
+    np.testing.assert_allclose(one.coefficients, two.coefficients, atol=2e-3)
+
+
+def test_rows_that_cannot_be_fitted_are_told():
+    """One class, labels of the wrong kind, overflow, more columns than rows: one sentence each."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(10, 3)), np.arange(10) % 2
+    with pytest.raises(AssayError, match=r"LogisticRegression could not be fitted on the 10 .*one class"):
+        fit_linear(LogisticRegression(), Data(X, np.zeros(10, int)))
+    with pytest.raises(AssayError, match="Ridge could not be fitted"):
+        fit_linear(Ridge(), Data(X, np.where(y, "yes", "no")))
+    with pytest.raises(AssayError, match="do not determine"):
+        fit_linear(LogisticRegression(C=np.inf), Data(rng.normal(size=(10, 30)), y))
+    encoder = make_pipeline(OneHotEncoder(), Ridge())
+    judges = Data(np.full((2, 1), 7.0), [0.0, 1.0])
+    with pytest.raises(AssayError, match="unknown categories"):
+        gradients_of(Problem(Data(y[:, None], y), judges, encoder), "Test")
 
 
 def test_unknown_classes_and_models_are_refused():

@@ -10,7 +10,18 @@ from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
 
-from assay import AssayError, Data, TorchGradients  # noqa: E402
+from assay import (  # noqa: E402
+    AssayError,
+    Data,
+    ExactUnrolled,
+    GShapley,
+    Influence,
+    InRunShapley,
+    Problem,
+    RepresenterPoints,
+    TorchGradients,
+    value,
+)
 
 CLASSES = 4
 
@@ -318,6 +329,61 @@ def test_what_would_be_wrong_is_refused():
         TorchGradients("net")
     with pytest.raises(AssayError, match="labels"):
         TorchGradients(module).rows(Data(inputs.numpy()))
+
+
+def _fit_for(outputs, inputs=4):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(inputs, 5), nn.Tanh(), nn.Linear(5, outputs))
+
+
+class _Pair(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.inner(x), x
+
+
+@pytest.mark.parametrize("method", [Influence, GShapley, ExactUnrolled, InRunShapley, RepresenterPoints])
+@pytest.mark.parametrize(
+    ("net", "labels", "words"),
+    [
+        (_fit_for(1), [0, 1], r"gives 1 output.* 2 classes"),
+        (_fit_for(3), [0, 2], r"gives 3 output.* 2 classes"),  # else 2 would be read as the second output
+        (_fit_for(3), ["a", "b"], r"gives 3 output.* 2 classes"),
+        (_fit_for(2, 3), [0, 1], r"fails on rows of shape \(4,\) and float32"),
+        (nn.Sequential(nn.Embedding(3, 2), nn.Flatten(), nn.Linear(8, 2)), [0, 1], "fails on rows"),
+        (_Pair(), [0, 1], "gives a tuple"),
+    ],
+)
+def test_networks_that_do_not_fit_the_problem_are_refused(method, net, labels, words):
+    """Outputs that are not the classes, inputs of another shape or type, outputs that are no tensor."""
+    X = np.random.default_rng(0).normal(size=(12, 4))
+    data = Data(X, np.resize(labels, 12))
+    with pytest.raises(AssayError, match=words):
+        value(Problem(data, Data(X + 1, data.y), net), method())
+
+
+def test_several_outputs_are_not_compared_with_one_number():
+    """A network of two outputs and one number a row is refused; one of one output is not."""
+    X = np.random.default_rng(0).normal(size=(12, 4))
+    data = Data(X, X[:, 0])
+    with pytest.raises(AssayError, match="gives 2 outputs a row, and a row has 1 number"):
+        TorchGradients(_fit_for(2), "squared").losses(data)
+    assert len(TorchGradients(_fit_for(1), "squared").losses(data)) == 12
+
+
+def test_a_class_without_rows_keeps_its_output():
+    """Labels that are codes 0, 1 and a network of three outputs: the third has no rows, in any method."""
+    X = np.random.default_rng(0).normal(size=(12, 4))
+    data, judges = Data(X, np.arange(12) % 2), Data(X + 1, np.arange(12) % 2)
+    net = _fit_for(3)
+    told = TorchGradients(net, classes=[0, 1, 2])
+    for method in (Influence(), RepresenterPoints()):
+        one = value(Problem(data, judges, net), method)
+        two = value(Problem(data, judges, gradients=told), method)
+        np.testing.assert_array_equal(one.values, two.values)
 
 
 def test_functions_of_the_same_outputs_share_what_came_in():

@@ -166,7 +166,7 @@ def _rest(module: Any, parts: list[Part], scalars: Any, which: int, inputs: Any,
     return Full(part.join({name: g.detach() for name, g in by_row.items()}).numpy())
 
 
-def _first(inputs: Any) -> Any:
+def first_rows(inputs: Any) -> Any:
     if isinstance(inputs, dict):
         return {name: part[:FEW] for name, part in inputs.items()}
     return tuple(part[:FEW] for part in inputs) if isinstance(inputs, (tuple, list)) else inputs[:FEW]
@@ -201,7 +201,7 @@ def check_parts(module: Any, parts: list[Part], loss: Any, batch: tuple[Any, Any
 
     A module whose rows are not the first axis, or whose parameters are used elsewhere too, is found out here.
     """
-    inputs, targets = _first(batch[0]), batch[1][:FEW]
+    inputs, targets = first_rows(batch[0]), batch[1][:FEW]
 
     def losses(outputs: Any, targets: Any) -> list[Any]:
         return [row_losses(loss, outputs, targets)]

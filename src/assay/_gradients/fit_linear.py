@@ -50,24 +50,57 @@ def fit_linear(model: Any, train: Data) -> tuple[LinearGradients, Any]:
     Raises
     ------
     AssayError
-        If the model has a penalty other than a ridge, constraints, or several targets.
+        If the model has a penalty other than a ridge, constraints, or several targets, or cannot be fitted.
     """
     fitted = is_fitted(model)
     if not fitted:
-        fresh: Any = clone(model)
-        model = fresh.fit(train.X, train.y)
+        model = _fitted(model, train)
     before = model[:-1] if isinstance(model, Pipeline) and len(model.steps) > 1 else None
     last = model.steps[-1][1] if isinstance(model, Pipeline) else model
     data = train if before is None else transformed(before, train)
     gradients = _gradients(last, data)
     if not fitted and gradients.widths[0] <= FEW_PARAMETERS:
-        gradients = gradients.polished(data)
+        gradients = _polished(gradients, data)
     return gradients, before
+
+
+def _fitted(model: Any, train: Data) -> Any:
+    fresh: Any = clone(model)
+    try:
+        return fresh.fit(train.X, train.y)
+    except AssayError:
+        raise
+    except (ValueError, TypeError, ArithmeticError) as error:  # LinAlgError is a ValueError
+        reason = str(error).strip().splitlines()
+        raise AssayError(
+            f"{type(model).__name__} could not be fitted on the {len(train)} training rows "
+            f"({reason[0].rstrip('.') if reason else type(error).__name__}); change the rows or the model."
+        ) from error
+
+
+def _polished(gradients: LinearGradients, data: Data) -> LinearGradients:
+    try:
+        return gradients.polished(data)
+    except AssayError:
+        raise
+    except ValueError as error:  # LinAlgError, or numbers that are not finite
+        raise AssayError(
+            "The training rows do not determine the linear model's coefficients to finite numbers; scale the "
+            "features, drop those that the others give, or take a ridge (a finite C, alpha above 0)."
+        ) from error
 
 
 def transformed(steps: Any, data: Data) -> Data:
     """`data` as the last step of a pipeline sees it."""
-    return Data(steps.transform(data.X), data.y, ids=data.ids, groups=data.groups)
+    try:
+        X = steps.transform(data.X)
+    except ValueError as error:
+        raise AssayError(
+            f"The steps before the model do not take these {len(data)} rows "
+            f"({str(error).strip().splitlines()[0].rstrip('.')}); change the rows or the steps, as by "
+            "OneHotEncoder(handle_unknown='ignore')."
+        ) from error
+    return Data(X, data.y, ids=data.ids, groups=data.groups)
 
 
 def is_fitted(model: Any) -> bool:
@@ -110,7 +143,8 @@ def _strength(model: Any) -> Any:
     if not isinstance(model, (LogisticRegression, LogisticRegressionCV)):
         return 2 * np.squeeze(np.asarray(getattr(model, "alpha_", getattr(model, "alpha", 0.0)), float))
     ratio = getattr(model, "l1_ratio_", getattr(model, "l1_ratio", None))
-    ratio = np.unique(np.asarray(ratio if ratio is not None else 0.0, float))
+    ratio = np.asarray(ratio if ratio is not None else 0.0, float)
+    ratio = np.nan_to_num(ratio)  # that of LogisticRegressionCV is [None] where there was none to choose
     penalty = getattr(model, "penalty", "l2")
     if penalty not in ("l2", "deprecated", None) or ratio.any():
         raise AssayError(

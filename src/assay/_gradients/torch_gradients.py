@@ -127,12 +127,21 @@ class TorchGradients(Gradients):
         size = plain_size(max(count(data), 1)) if plain else BATCH
         return batches(data, weight.dtype, self.classes, numbers=self.loss == "squared", size=size)
 
+    def check(self, data: Any) -> Any:
+        """The first batch, if the network takes its rows and answers for their classes, else AssayError."""
+        from ._torch_check import check_network
+
+        batch = next(self._batches(data))
+        check_network(self.module, self.loss, self.classes, batch)
+        return batch
+
     def _each(self, work: Callable[..., Any], data: Any) -> list[Any]:
         """`work` on each batch, by threads of one core each: how many there are changes no bit."""
         if not self._checked:
             from ._torch_record import check_parts
 
-            self._parts = check_parts(self.module, self._parts, self._loss, next(self._batches(data)))
+            batch = self.check(data)
+            self._parts = check_parts(self.module, self._parts, self._loss, batch)
             self._checked = True
         with one_thread() as jobs:
             return list(each(work, self._batches(data), jobs, threads=True))

@@ -78,6 +78,7 @@ def start_of(problem: Problem, name: str) -> Start:
 
     gradients, problem = gradients_of(problem, name)
     if isinstance(gradients, TorchGradients):
+        gradients.check(problem.train)
         return Start(gradients.module, gradients.loss, gradients.classes, problem)
     if not isinstance(gradients, LinearGradients):
         raise AssayError(f"{name} trains the model itself; pass a torch module or a linear estimator.")

@@ -106,8 +106,10 @@ def _refitted(
     kinds = {"cross_entropy": "softmax", "binary": "logistic"}
     if not isinstance(gradients.loss, str) or gradients.loss not in kinds:
         raise AssayError(f"{NAME} is defined for the losses cross_entropy and binary; take TracIn.")
+    gradients.check(train)
     count = 2 if gradients.loss == "binary" else layer.out_features
-    classes: Labels = np.arange(count) if gradients.classes is None else np.asarray(gradients.classes)
+    named = gradients.classes is not None and len(gradients.classes) == count  # codes may have no rows
+    classes: Labels = np.asarray(gradients.classes) if named else np.arange(count)
     shape = (layer.out_features, layer.in_features + (layer.bias is not None))
 
     def model(weights: Floats) -> LinearGradients:
