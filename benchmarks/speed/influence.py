@@ -47,7 +47,7 @@ SCRIPTS = {"dattri": "dattri_influence", "pydvl": "pydvl_influence"}
 
 @dataclass(frozen=True)
 class Side:
-    """What one side did: seconds, seconds of processor time, bytes beyond what was there, and its score."""
+    """What one side did: seconds, processor seconds, the process's peak in bytes, torch and all, its score."""
 
     name: str
     seconds: float
@@ -81,7 +81,7 @@ def run(side: str, method: str, path: Path, score: Any) -> Side:
         if told.returncode:
             return Side.missing(f"{name}: {(told.stderr.strip().splitlines() or ['killed'])[-1][:60]}")
         line = json.loads(told.stdout.strip().splitlines()[-1])
-        return Side(name, line["seconds"], line["cpu"], line["peak"] - line["before"], score(np.load(out)))
+        return Side(name, line["seconds"], line["cpu"], line["peak"], score(np.load(out)))
 
 
 def scorer(name: str) -> Any:
@@ -102,7 +102,7 @@ def main() -> None:
     """Print a table a method."""
     name = sys.argv[1] if len(sys.argv) > 1 else "digits"
     path, score = net(name), scorer(name)
-    header = ["method", "side", "seconds", "ours is faster by", "processor s", "MiB", "LDS"]
+    header = ["method", "side", "seconds", "ours is faster by", "processor s", "peak MiB", "LDS"]
     rows: list[list[str]] = []
     for method in sys.argv[2:] or SIDES:
         ours = run("assay", method, path, score)
