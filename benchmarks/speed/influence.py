@@ -47,7 +47,7 @@ SCRIPTS = {"dattri": "dattri_influence", "pydvl": "pydvl_influence"}
 
 @dataclass(frozen=True)
 class Side:
-    """What one side did: seconds, processor seconds, the process's peak in bytes, torch and all, its score."""
+    """What one side did: seconds, processor seconds, its process's peak in bytes with torch, its score."""
 
     name: str
     seconds: float

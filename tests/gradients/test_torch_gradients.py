@@ -115,8 +115,8 @@ def by_autograd(gradients, values, create_graph=False):
     own = dict(gradients.module.named_parameters())
     names = [name for part in gradients._parts for name in part.shapes]
     found = []
-    for value in values:
-        slopes = torch.autograd.grad(value, [own[n] for n in names], allow_unused=True, retain_graph=True)
+    for one in values:
+        slopes = torch.autograd.grad(one, [own[n] for n in names], allow_unused=True, retain_graph=True)
         given = {
             n: (torch.zeros_like(own[n]) if g is None else g)[None]
             for n, g in zip(names, slopes, strict=True)
