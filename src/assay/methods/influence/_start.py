@@ -84,6 +84,8 @@ def start_of(problem: Problem, name: str) -> Start:
         raise AssayError(f"{name} trains the model itself; pass a torch module or a linear estimator.")
     if gradients.loss == "squared" and gradients.classes is not None:
         raise AssayError(f"{name} trains classes by log loss; pass LogisticRegression or a torch module.")
+    if gradients.class_weights is not None:
+        raise AssayError(f"{name} trains on rows that weigh alike; pass the model with class_weight=None.")
     width = gradients.coefficients.shape[1] - 1
     linear = torch.nn.Linear(width, gradients.outputs, bias=gradients.intercept, dtype=torch.float64)
     loss = {"squared": "squared", "logistic": "binary", "softmax": "cross_entropy"}[gradients.loss]
