@@ -193,6 +193,8 @@ def test_rows_that_cannot_be_fitted_are_told():
         fit_linear(Ridge(), Data(X, np.where(y, "yes", "no")))
     with pytest.raises(AssayError, match="do not determine"):
         fit_linear(LogisticRegression(C=np.inf), Data(rng.normal(size=(10, 30)), y))
+    with pytest.raises(AssayError, match="fitted on 2 feature columns, but the training rows have 3"):
+        fit_linear(LogisticRegression().fit(X[:, :2], y), Data(X, y))
     encoder = make_pipeline(OneHotEncoder(), Ridge())
     judges = Data(np.full((2, 1), 7.0), [0.0, 1.0])
     with pytest.raises(AssayError, match="unknown categories"):

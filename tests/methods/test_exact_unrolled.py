@@ -173,6 +173,10 @@ def test_trainings_are_averaged():
             "batch norm '1'",
         ),
         (
+            lambda: value(Problem(TRAIN, VALID, LogisticRegression(class_weight="balanced")), ExactUnrolled()),
+            "class_weight=None",
+        ),
+        (
             lambda: value(
                 Problem(Data(TRAIN.X * 1e20, TRAIN.X[:, 0]), Data(VALID.X, VALID.X[:, 0]), Ridge()),
                 ExactUnrolled(),

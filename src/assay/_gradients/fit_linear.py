@@ -117,6 +117,11 @@ def _gradients(model: Any, data: Data) -> LinearGradients:
     if getattr(model, "positive", False):
         raise AssayError(f"{name}(positive=True) has constraints, and no gradient at them; drop `positive`.")
     coef = np.atleast_2d(np.asarray(model.coef_, float))
+    if coef.shape[1] != data.X.shape[1]:
+        raise AssayError(
+            f"{name} was fitted on {coef.shape[1]} feature columns, but the training rows have "
+            f"{data.X.shape[1]}; pass the rows that it was fitted on, or the model unfitted."
+        )
     intercept = np.broadcast_to(np.asarray(model.intercept_, float), (len(coef),))
     strength = _strength(model)
     if np.ndim(strength):
