@@ -173,7 +173,9 @@ def test_trainings_are_averaged():
             "batch norm '1'",
         ),
         (
-            lambda: value(Problem(TRAIN, VALID, LogisticRegression(class_weight="balanced")), ExactUnrolled()),
+            lambda: value(
+                Problem(TRAIN, VALID, LogisticRegression(class_weight="balanced")), ExactUnrolled()
+            ),
             "class_weight=None",
         ),
         (
