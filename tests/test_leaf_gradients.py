@@ -256,3 +256,13 @@ def test_what_is_no_fitted_ensemble_is_refused():
     alone = Problem(Data(train.X, np.zeros(len(train), int)), train, GradientBoostingClassifier())
     with pytest.raises(AssayError, match="cannot be fitted"):
         value(alone, BoostIn(), progress=False)
+
+
+def test_rows_of_other_columns_are_refused():
+    """A fitted ensemble that is given other columns is refused in one sentence."""
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    X, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+    model = GradientBoostingClassifier(n_estimators=2).fit(X, y)
+    with pytest.raises(AssayError, match="cannot read rows of 2 columns"):
+        LeafGradients(model, Data(X[:, :2], y))

@@ -29,3 +29,5 @@ def test_other_data_is_refused():
     model = LinearGradients(np.ones((1, 3)), "squared", np.zeros(3))
     with pytest.raises(AssayError, match="not list"):
         plan_features(model, [1, 2])
+    with pytest.raises(AssayError, match=r"pass assay\.TorchGradients"):
+        plan_features("model", [1, 2])  # type: ignore[arg-type]

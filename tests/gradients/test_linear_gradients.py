@@ -111,6 +111,8 @@ ESTIMATORS = [
     ("logistic", LogisticRegression(C=np.inf)),
     ("logistic", LogisticRegression(class_weight="balanced")),
     ("logistic", LogisticRegression(class_weight={False: 3.0, True: 1.0}, fit_intercept=False)),
+    ("logistic", LogisticRegression(C=0.1, solver="liblinear", tol=1e-8)),
+    ("logistic", LogisticRegression(C=0.1, solver="liblinear", tol=1e-8, intercept_scaling=3.0)),
     ("logistic", RidgeClassifier(alpha=2.0)),
     ("softmax", LogisticRegression(C=0.5)),
     ("softmax", RidgeClassifier(alpha=2.0)),

@@ -127,7 +127,8 @@ def _gradients(model: Any, data: Data) -> LinearGradients:
     if np.ndim(strength):
         raise AssayError(f"{name} has {np.size(strength)} penalties; give one number for all targets.")
     ridge = np.full(coef.shape[1] + 1, float(strength))
-    ridge[-1] = 0.0
+    liblinear = getattr(model, "solver", None) == "liblinear"  # which shrinks the intercept, too
+    ridge[-1] = float(strength) / model.intercept_scaling**2 if liblinear else 0.0
     classes = getattr(model, "classes_", None)
     logistic = isinstance(model, (LogisticRegression, LogisticRegressionCV))
     loss = "squared" if not logistic else "logistic" if len(coef) == 1 else "softmax"

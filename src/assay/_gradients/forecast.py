@@ -77,6 +77,10 @@ def plan_features(gradients: Gradients, data: Any) -> FeatureForecast:
     >>> plan_features(model, Data(np.ones((1000, 10)), np.ones(1000))).bytes
     96000
     """
+    if not isinstance(gradients, Gradients):
+        raise AssayError(
+            f"plan_features.gradients is {gradients!r}; pass assay.TorchGradients(module), for example."
+        )
     rows = len(data) if isinstance(data, Data) else len(data[1]) if isinstance(data, tuple) else 0
     if not rows:
         raise AssayError(f"plan_features takes assay.Data or (inputs, targets), not {type(data).__name__}.")

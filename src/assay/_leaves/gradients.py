@@ -112,7 +112,14 @@ class LeafGradients:
     def walk(self, rows: Data) -> Walk:
         """The way of `rows`, which have labels, through the trees."""
         targets, known = targets_of(self.loss, self.outputs, self.names, rows.y)
-        leaves = np.ascontiguousarray(self._ensemble.leaves(rows.X).T, dtype=np.int32)
+        try:
+            found = self._ensemble.leaves(rows.X)
+        except Exception as error:  # foreign code: any error means that the rows do not fit the trees
+            raise AssayError(
+                f"The fitted ensemble cannot read rows of {rows.X.shape[1]} columns ({error}); give the "
+                "columns that it was fitted on."
+            ) from error
+        leaves = np.ascontiguousarray(found.T, dtype=np.int32)
         starts = scores = self._ensemble.start(rows.X)
         means = np.zeros((len(leaves) // self.outputs, len(rows), self.outputs))
         for number, mean in enumerate(means):
