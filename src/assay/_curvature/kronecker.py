@@ -13,10 +13,8 @@ from .._gradients.layers import Outer
 from .._parallel import each
 from .._types import Floats
 from .block import Block, block
-from .metric import Metric
+from .metric import ROWS, Metric, over_layers
 from .rotated import Rotated, rotated
-
-ROWS = 256  # of a block of scores: fixed, so that bits depend on nothing else
 
 
 @final
@@ -68,21 +66,13 @@ class Kronecker(Metric):
         return Features([mine.solve(its) for mine, its in zip(self.layers, query.layers, strict=True)])
 
     def against(self, query: Features) -> Callable[[Features], Floats]:
-        """See `Metric.against`; terms that would change scores by less than a millionth are left out."""
+        """See `Metric.against`; terms that change scores by less than a ten thousandth are left out."""
         found = [mine.against(its) for mine, its in zip(self.layers, query.layers, strict=True)]
         works = [work for work, _ in found]
         error = max(error for _, error in found)
         self.note = f"{self.note.split('; ')[0]}; terms left out: {error:.1g} of the scores"
 
-        def block_of(train: Features) -> Floats:
-            parts = [work(layer) for work, layer in zip(works, train.layers, strict=True)]
-            return np.sum(parts, axis=0, dtype=float)
-
-        def scores(train: Features) -> Floats:
-            parts = ((train.take(slice(at, at + ROWS)),) for at in range(0, len(train), ROWS))
-            return np.concatenate(list(each(block_of, parts, threads=True)))
-
-        return scores
+        return over_layers(works)
 
     def squares(self, rows: Features) -> Floats:
         """See `Metric.squares`; without a vector of any row."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .._errors import AssayError
 from .._gradients.features import Features, dense_blocks
+from .._gradients.layers import Layer
+from .._parallel import each
 from .._types import Floats
+
+ROWS = 256  # of a block of scores: fixed, so that bits depend on nothing else
 
 
 class Metric(ABC):
@@ -41,6 +45,20 @@ class Metric(ABC):
     def sizes(self, rows: Features) -> Floats:
         """The length of each row's vector, solved, (n,), in blocks."""
         return np.concatenate([self.solve(rows.take(part)).norms() for part in dense_blocks(rows)])
+
+
+def over_layers(works: Sequence[Callable[[Layer], Floats]]) -> Callable[[Features], Floats]:
+    """What sums each layer's scores of training rows, by threads over blocks of rows."""
+
+    def of(train: Features) -> Floats:
+        parts = [work(layer) for work, layer in zip(works, train.layers, strict=True)]
+        return np.sum(parts, axis=0, dtype=float)
+
+    def scores(train: Features) -> Floats:
+        parts = ((train.take(slice(at, at + ROWS)),) for at in range(0, len(train), ROWS))
+        return np.concatenate(list(each(of, parts, threads=True)))
+
+    return scores
 
 
 def check_finite(*sums: Any) -> None:
