@@ -18,7 +18,7 @@ LAYERS = [
     "_leaves",
     "_outputs",
     *("_valuation", "_stop", "_crossfit", "_valuer"),
-    *("_gradients", "_curvature"),
+    *("_gradients", "_curvature", "_trace"),
     *("methods", "metrics", "_evaluations", "_plan", "tables", "stream", "store"),
     "apply",
     *("repair", "report", "data", "cli", "__main__"),

@@ -27,6 +27,7 @@ from ._gradients.linear import LinearGradients as LinearGradients
 from ._gradients.torch_gradients import TorchGradients as TorchGradients
 from ._group_game import GroupGame as GroupGame
 from ._keys import game_key as game_key
+from ._trace.trace import Trace as Trace
 from ._leaves.gradients import LeafGradients as LeafGradients
 from ._model_game import ModelGame as ModelGame
 from ._parallel_game import ParallelGame as ParallelGame

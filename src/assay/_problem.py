@@ -110,6 +110,9 @@ class Problem:
     gradients : Gradients, optional
         Gradients of the loss of rows, such as `assay.TorchGradients(module, loss)`; take the place of `model`
         for methods that ask gradients.
+    trace : Trace | sequence of Trace, optional
+        What one or several training runs showed of the rows, joined by their ids; for methods that ask what
+        training shows. Takes the place of following `model` while it is trained anew.
 
     Raises
     ------
@@ -128,6 +131,7 @@ class Problem:
     score: Score | str = "accuracy"
     game: Game | None = field(default=None)
     gradients: Any = None
+    trace: Any = None
 
     def __post_init__(self) -> None:
         for name in ("train", "valid"):
@@ -150,8 +154,18 @@ class Problem:
             raise AssayError(
                 f"Problem.gradients is {self.gradients!r}; pass assay.TorchGradients(module, loss), say."
             )
+        for trace in self.traces:
+            if not callable(getattr(trace, "aligned", None)):
+                raise AssayError(f"Problem.trace has a {type(trace).__name__}; pass an assay.Trace, or several.")
         if self.valid is not None:
             _check_twins(self.train, self.valid)
+
+    @property
+    def traces(self) -> list[Any]:
+        """The traces that were given, one for each training run."""
+        if self.trace is None:
+            return []
+        return list(self.trace) if isinstance(self.trace, (list, tuple)) else [self.trace]
 
     @classmethod
     def from_table(

@@ -42,6 +42,7 @@ class Needs(Flag):
     REFITS = auto()  # labels and a model to refit, whose answers it judges its own way: no game of one's own
     GRADIENTS = auto()  # gradients, or a linear estimator or torch module to make them of
     TREES = auto()  # a model that is an ensemble of trees
+    TRACE = auto()  # traces, or labels and a model whose training can be followed
 
 
 class Axioms(Flag):
@@ -249,6 +250,8 @@ def check_needs(problem: Problem, method: Valuer) -> bool:
         fixes.append(("a model with gradients", "model=a linear estimator or torch module"))
     if Needs.TREES in needs and p.model is None:
         fixes.append(("an ensemble of trees", "model=a gradient boosting estimator"))
+    if Needs.TRACE in needs and not p.traces and p.model is None:
+        fixes.append(("a trace of a training run (or a model to follow)", "trace=a Trace"))
     if fixes:
         lacks, passed = (", ".join(words) for words in zip(*fixes, strict=True))
         raise AssayError(f"{type(method).__name__} needs {lacks}; pass assay.Problem({passed}).")

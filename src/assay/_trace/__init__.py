@@ -1,0 +1,1 @@
+"""What training shows of each row, recorded while it runs."""

@@ -1,0 +1,33 @@
+"""Where the traces of a problem come from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._errors import AssayError
+from .._problem import Problem
+from .trace import Trace
+
+
+def traces_of(problem: Problem, name: str, rng: np.random.Generator, *, epochs: int | None = None) -> list[Trace]:
+    """The traces of the problem's training runs, their rows those of `problem.train`, in its order.
+
+    Parameters
+    ----------
+    problem : Problem
+        With a `trace`, or with labels and an estimator as its `model`, whose training is then followed.
+    name : str
+        Who asks, for the error.
+    rng : Generator
+        Seeds the training.
+    epochs : int, optional
+        How long an estimator is trained; as long as it says itself if not given.
+
+    Raises
+    ------
+    AssayError
+        If there is neither a trace nor a model whose training can be followed.
+    """
+    if problem.traces:
+        return [trace.aligned(problem.train.ids) for trace in problem.traces]
+    raise AssayError(f"{name} needs a trace; pass assay.Problem(train, trace=...).")

@@ -1,0 +1,106 @@
+"""What training showed of each row, epoch by epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._errors import AssayError
+from .._types import Positions
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What one training run showed of each row: arrays of shape (epochs, n), nan where a row was not seen.
+
+    A row seen more than once in an epoch (augmented, or drawn with replacement) has the mean of what was seen.
+
+    Parameters
+    ----------
+    ids : array of shape (n,)
+        The keys of the rows, all different.
+    losses : array of shape (epochs, n)
+        The loss of the row, in nats for classes.
+    margins : array of shape (epochs, n)
+        The logit of the given label minus the largest other one; above 0 where the row is predicted right.
+    probabilities : array of shape (epochs, n)
+        The probability of the given label, 0..1.
+    errors : array of shape (epochs, n)
+        The length of the vector of probabilities minus the label's indicator, 0 to the root of 2.
+    norms : array of shape (epochs, n), optional
+        The length of the gradient of the row's loss.
+    hidden : array of shape (epochs, n, k), optional
+        A hidden state of the network.
+
+    Raises
+    ------
+    AssayError
+        If shapes do not fit each other, or two ids are the same.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> seen = np.array([[0.5, 0.4], [0.8, 0.3]])
+    >>> Trace(np.array(["a", "b"]), -np.log(seen), 2 * seen - 1, seen, 1 - seen).epochs
+    2
+    """
+
+    ids: NDArray[Any]
+    losses: NDArray[Any]
+    margins: NDArray[Any]
+    probabilities: NDArray[Any]
+    errors: NDArray[Any]
+    norms: NDArray[Any] | None = None
+    hidden: NDArray[Any] | None = None
+
+    def __post_init__(self) -> None:
+        ids = np.asarray(self.ids)
+        object.__setattr__(self, "ids", ids)
+        if ids.ndim != 1 or len(np.unique(ids)) != len(ids):
+            raise AssayError("Trace.ids need to be one key for each row, all different.")
+        shape = (len(self.losses), len(ids))
+        for name in MEASURES:
+            kept = getattr(self, name)
+            if kept is not None and kept.shape[:2] != shape:
+                raise AssayError(f"Trace.{name} has shape {kept.shape}; it needs to start with {shape}.")
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self.ids)
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs are recorded."""
+        return len(self.losses)
+
+    def aligned(self, ids: NDArray[Any]) -> Trace:
+        """The same for these rows, in this order.
+
+        Raises
+        ------
+        AssayError
+            If a row was never recorded.
+        """
+        if len(ids) == len(self.ids) and np.array_equal(ids, self.ids):
+            return self
+        order = np.argsort(self.ids, kind="stable")
+        places = order[np.minimum(np.searchsorted(self.ids, ids, sorter=order), len(order) - 1)]
+        missing = self.ids[places] != ids
+        if missing.any():
+            raise AssayError(
+                f"The trace has {missing.sum()} of the problem's rows not, such as {ids[missing][0]!r}; give "
+                "the recorder the ids of the table: Recorder(ids=data.ids)."
+            )
+        return self._taken(places)
+
+    def _taken(self, places: Positions) -> Trace:
+        kept = {name: getattr(self, name) for name in MEASURES}
+        return Trace(self.ids[places], **{k: None if a is None else a[:, places] for k, a in kept.items()})
+
+
+MEASURES = tuple(field.name for field in fields(Trace) if field.name != "ids")
