@@ -19,7 +19,7 @@ LAYERS = [
     "_outputs",
     *("_valuation", "_stop", "_crossfit", "_valuer"),
     *("_gradients", "_curvature", "_trace"),
-    *("methods", "metrics", "_evaluations", "_plan", "tables", "stream", "store"),
+    *("methods", "metrics", "text", "_evaluations", "_plan", "tables", "stream", "store"),
     "apply",
     *("repair", "report", "data", "cli", "__main__"),
 ]

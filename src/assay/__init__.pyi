@@ -3,6 +3,7 @@ from . import repair as repair
 from . import report as report
 from . import store as store
 from . import tables as tables
+from . import text as text
 from ._embedding import Surrogate as Surrogate
 from ._embedding import SurrogateWarning as SurrogateWarning
 from ._embedding import embed as embed
@@ -27,6 +28,8 @@ from ._gradients.linear import LinearGradients as LinearGradients
 from ._gradients.torch_gradients import TorchGradients as TorchGradients
 from ._group_game import GroupGame as GroupGame
 from ._keys import game_key as game_key
+from ._trace.follow import follow as follow
+from ._trace.recorder import Recorder as Recorder
 from ._trace.trace import Trace as Trace
 from ._leaves.gradients import LeafGradients as LeafGradients
 from ._model_game import ModelGame as ModelGame
@@ -49,8 +52,11 @@ from .apply.fragility import Fragility as Fragility
 from .apply.fragility import fragility as fragility
 from .apply.prune import Pruned as Pruned
 from .apply.prune import prune as prune
+from .apply.select import Selection as Selection
+from .apply.select import select as select
 from .methods import AME as AME
 from .methods import LAVA as LAVA
+from .methods import LESS as LESS
 from .methods import REGISTRY as REGISTRY
 from .methods import TRAK as TRAK
 from .methods import TREX as TREX

@@ -1,0 +1,151 @@
+"""A causal language model as a network that says how likely each row's answer is."""
+
+from __future__ import annotations
+
+from copy import copy, deepcopy
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import nn
+
+from .._errors import AssayError
+from .rows import NOTHING
+
+MOST_KEPT = 2**31  # bytes of what comes out of the frozen blocks
+LEAST = 1e-6  # nats; a smaller loss has log odds that float32 cannot hold
+
+
+class Answers(nn.Module):
+    """The log odds of each row's answer, (b, 1), from rows of `token_rows`.
+
+    The probability of an answer is the geometric mean of its tokens': the log loss of the event that it is
+    given is then the mean loss of its tokens, and everything that is known of one logit holds here.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+        A causal language model of transformers; shared, not changed, and frozen.
+    first : int
+        The block where the upper part begins, which is copied and may be trained. What the blocks below make
+        of a row is kept, as it never changes; later tokens, such as padding, have no part in it.
+    """
+
+    def __init__(self, model: Any, first: int = 0) -> None:
+        super().__init__()
+        head = model.get_output_embeddings()
+        if head is None:
+            raise AssayError(f"{type(model).__name__} has no head for tokens; pass a causal language model.")
+        self.frozen = _Frozen(model, first)
+        self.upper = _upper(model, first)
+        for parameter in self.upper.parameters():
+            parameter.requires_grad_(False)
+
+    def forward(self, rows: Any) -> Any:
+        """The log odds, (b, 1)."""
+        losses, counts = self.token_losses(rows)
+        return log_odds(losses.sum(dim=1) / counts)[:, None]
+
+    def token_losses(self, rows: Any) -> tuple[Any, Any]:
+        """The loss of each token of the answers, (b, t), 0 elsewhere, and how many there are, (b,)."""
+        tokens, labels = split(rows)
+        states, asked = self.states(tokens)[:, :-1], labels[:, 1:] != NOTHING
+        logits = self.frozen.logits(states[asked])
+        found = nn.functional.cross_entropy(logits, labels[:, 1:][asked], reduction="none")
+        losses = torch.zeros(asked.shape, dtype=found.dtype).masked_scatter(asked, found)
+        return losses, asked.sum(dim=1)
+
+    def states(self, tokens: Any) -> Any:
+        """The last hidden states, (b, t, d), of tokens (b, t)."""
+        return self.upper(inputs_embeds=self.frozen.below(tokens), use_cache=False).last_hidden_state
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A copy of the upper part; what is frozen is shared."""
+        memo[id(self.frozen)] = self.frozen
+        twin = self.__class__.__new__(self.__class__)
+        memo[id(self)] = twin
+        twin.__dict__.update({name: deepcopy(part, memo) for name, part in self.__dict__.items()})
+        return twin
+
+
+class _Frozen:
+    """What is never trained, and what it made of rows; no module, so that nobody counts its parameters."""
+
+    def __init__(self, model: Any, first: int) -> None:
+        self._head = model.get_output_embeddings()
+        self._lower = None if first == 0 else _lower(model, first)
+        self._embed = model.get_input_embeddings()
+        self._kept: dict[bytes, Any] = {}
+        self._bytes = 0
+
+    def logits(self, states: Any) -> Any:
+        """What the head says, (b, vocabulary), of states (b, d); no gradient goes into the head."""
+        bias = getattr(self._head, "bias", None)
+        return nn.functional.linear(
+            states, self._head.weight.detach(), None if bias is None else bias.detach()
+        )
+
+    def below(self, tokens: Any) -> Any:
+        """What goes into the upper part, (b, t, d)."""
+        with torch.no_grad():
+            if self._lower is None:
+                return self._embed(tokens.clamp(min=0))
+            lengths = (tokens != NOTHING).sum(dim=1).tolist()
+            keys = [row[:size].numpy().tobytes() for row, size in zip(tokens, lengths, strict=True)]
+            fresh = [place for place, key in enumerate(keys) if key not in self._kept]
+            found = {}
+            if fresh:
+                made = self._lower(input_ids=tokens[fresh].clamp(min=0), use_cache=False).last_hidden_state
+                found = {keys[at]: row[: lengths[at]].clone() for at, row in zip(fresh, made, strict=True)}
+                self._keep(found)
+            rows = [found[key] if key in found else self._kept[key] for key in keys]
+            return nn.utils.rnn.pad_sequence(rows, batch_first=True)
+
+    def _keep(self, found: dict[bytes, Any]) -> None:
+        for key, row in found.items():
+            if self._bytes + row.nbytes <= MOST_KEPT:
+                self._kept[key] = row
+                self._bytes += row.nbytes
+
+
+def split(rows: Any) -> tuple[Any, Any]:
+    """Tokens and labels, (b, t) each, of rows of `token_rows`, cut to the longest of them."""
+    both = torch.as_tensor(np.asarray(rows) if not isinstance(rows, torch.Tensor) else rows).long()
+    tokens, labels = both.reshape(len(both), 2, -1).unbind(dim=1)
+    longest = int((tokens != NOTHING).sum(dim=1).max())
+    return tokens[:, :longest], labels[:, :longest]
+
+
+def log_odds(losses: Any) -> Any:
+    """log(p / (1 - p)) of p = exp(-loss)."""
+    losses = losses.clamp(min=LEAST)
+    return -losses - torch.log(-torch.expm1(-losses))
+
+
+def blocks(model: Any) -> int:
+    """How many blocks the model has."""
+    return int(model.config.num_hidden_layers)
+
+
+def _body(model: Any, layers: Any, **others: Any) -> Any:
+    """The model's body with these blocks in place of its own, everything else shared."""
+    body = copy(model.base_model)
+    body._modules = {**body._modules, "layers": layers, **others}
+    return body
+
+
+def _lower(model: Any, first: int) -> Any:
+    return _body(model, model.base_model.layers[:first], norm=nn.Identity()).eval()
+
+
+def _upper(model: Any, first: int) -> Any:
+    if first and not isinstance(getattr(model.base_model, "layers", None), nn.ModuleList):
+        raise AssayError(
+            f"The blocks of {type(model).__name__} are not in `layers`, so its last ones cannot be set "
+            "apart; tune all blocks: LoRA(last=None)."
+        )
+    if first == 0:
+        return deepcopy(model.base_model)
+    upper = _body(model, deepcopy(model.base_model.layers[first:]), norm=deepcopy(model.base_model.norm))
+    del upper._modules["embed_tokens"]  # what comes in is embedded already
+    return upper
