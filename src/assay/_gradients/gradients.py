@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .._errors import AssayError
 from .._types import Floats
 from .features import Features
+from .moments import Moments
 
 Of = Literal["loss", "margin", "probability"]
 Curvature = Literal["gauss_newton", "hessian"]
@@ -99,6 +100,11 @@ class Gradients(ABC):
     @abstractmethod
     def flops(self, data: Any) -> int:
         """Operations on floats of `rows`."""
+
+    def moments(self, data: Any) -> Moments | None:
+        """What Adam remembered here, in the layout of `rows(data)`; None where it is not known."""
+        del data
+        return None
 
     def weights(self, data: Any) -> Floats:
         """How often each training row counts, (n,): class weights."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, final
 
@@ -13,10 +12,12 @@ from numpy.typing import NDArray
 from .._errors import AssayError
 from .._problem import Data
 from .._types import Floats, Positions
+from ._keyed import keyed, places_of
 from ._shelf import Shelf
 from .features import Features
 from .gradients import Curvature, Gradients, Of
 from .layers import Full, Layer, Outer
+from .moments import Moments
 
 ROWS = 4096  # of a block on disk
 
@@ -104,35 +105,18 @@ class KeptGradients(Gradients):
         if not isinstance(data, Data):
             return self.gradients.rows(data, of=of)
         shelf = Shelf(self.folder / of, self._key)
-        places = self._places(shelf, data)
+        places = places_of(shelf, data)
         new = np.flatnonzero(places < 0)
         for start in range(0, len(new), ROWS):
             part = data.take(new[start : start + ROWS])
             self._add(shelf, self.gradients.rows(part, of=of), part)
         if len(new):
-            places = self._places(shelf, data)
+            places = places_of(shelf, data)
         whole = _features(shelf)
         return whole if np.array_equal(places, np.arange(len(whole))) else whole.take(_slice(places))
 
-    def _places(self, shelf: Shelf, data: Data) -> Positions:
-        """Where each row is kept, -1 where it is not."""
-        names, contents = _digests(data)
-        if not shelf.rows:
-            return np.full(len(data), -1)
-        known = np.asarray(shelf.read("row"))
-        order = np.argsort(known[:, 0], kind="stable")
-        at = np.minimum(np.searchsorted(known[order, 0], names), len(known) - 1)
-        places = np.where(known[order[at], 0] == names, order[at], -1)
-        changed = (places >= 0) & (known[places, 1] != contents)
-        if changed.any():
-            raise AssayError(
-                f"The row {data.ids[changed][0].item()!r} is kept in {str(self.folder)!r} with other "
-                f"contents ({changed.sum()} row(s) changed); give them new keys, or take another folder."
-            )
-        return places
-
     def _add(self, shelf: Shelf, features: Features, data: Data) -> None:
-        arrays: dict[str, NDArray[Any]] = {"row": np.column_stack(_digests(data))}
+        arrays: dict[str, NDArray[Any]] = {"row": keyed(data)}
         layout = []
         for number, layer in enumerate(features.layers):
             if isinstance(layer, Outer):
@@ -173,6 +157,10 @@ class KeptGradients(Gradients):
         """See `Gradients.flops`, of rows that are not kept yet."""
         return self.gradients.flops(data)
 
+    def moments(self, data: Any) -> Moments | None:
+        """See `Gradients.moments`."""
+        return self.gradients.moments(data)
+
     def weights(self, data: Any) -> Floats:
         """See `Gradients.weights`."""
         return self.gradients.weights(data)
@@ -192,17 +180,3 @@ def _slice(places: Positions) -> Positions | slice:
     """Places in a row as a slice, which stays on disk until it is read."""
     first, count = int(places[0]), len(places)
     return slice(first, first + count) if (places == np.arange(first, first + count)).all() else places
-
-
-def _digests(data: Data) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Names of each row: of its key, and of what it holds."""
-    X, y = data.dense, data.y
-    names = [_digest(str(key).encode()) for key in data.ids]
-    contents = [
-        _digest(X[i].tobytes() + (b"" if y is None else str(y[i]).encode())) for i in range(len(data))
-    ]
-    return np.array(names, np.int64), np.array(contents, np.int64)
-
-
-def _digest(content: bytes) -> int:
-    return int.from_bytes(blake2b(content, digest_size=8).digest(), "big", signed=True)

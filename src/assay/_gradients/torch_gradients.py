@@ -10,10 +10,12 @@ from typing import Any, final
 import numpy as np
 
 from .._errors import AssayError
+from .._numbers import is_whole
 from .._parallel import each, workers
 from .._types import Floats, Labels
 from .features import Features
 from .gradients import Curvature, Gradients, Of, fingerprint
+from .moments import Moments
 
 PAST = 1.3  # how far past the boundary an attacked row is moved, in distances to it
 VECTORS = 32  # multiplied by a curvature at once
@@ -41,8 +43,17 @@ class TorchGradients(Gradients):
         Names of the modules whose parameters count; all if not given.
     checkpoints : sequence of state dicts, optional
         Of the same network while it was trained, for methods that sum over them; `module` alone if not given.
+        What one lacks is as in `module`: of a network with adapters those alone will do. What is the same as
+        there is shared with it, not copied.
     rates : sequence of float, optional
         The learning rate of each checkpoint (times the steps that it stands for); 1 if not given.
+    moments : sequence, optional
+        The state of Adam at each checkpoint, for `LESS`: `state_dict()` of torch's Adam or AdamW (of all
+        parameters or the trained ones, in the order of `module.named_parameters()`), or {name: {"exp_avg":
+        ..., "exp_avg_sq": ..., "step": ...}}.
+    batch : int, optional
+        Rows that pass the network at once, of each thread; 256, or up to 1,024 of plain networks, if not
+        given. Long sequences need fewer.
 
     Raises
     ------
@@ -68,6 +79,8 @@ class TorchGradients(Gradients):
         layers: Sequence[str] | None = None,
         checkpoints: Sequence[dict[str, Any]] | None = None,
         rates: Sequence[float] | None = None,
+        moments: Sequence[Any] | None = None,
+        batch: int | None = None,
     ) -> None:
         require_torch("TorchGradients")
         from . import _torch_factors, _torch_loss, _torch_parts
@@ -81,6 +94,23 @@ class TorchGradients(Gradients):
         self._states, self._rates = checkpoints, rates
         if checkpoints is not None and (not checkpoints or len(self.rates) != len(checkpoints)):
             raise AssayError("TorchGradients needs at least one checkpoint, and one rate for each of them.")
+        if batch is not None and not (is_whole(batch) and batch >= 1):
+            raise AssayError(
+                f"TorchGradients.batch is {batch!r}; it needs a whole number of rows, at least 1."
+            )
+        self.batch, self._moments = batch, self._states_of_adam(moments)
+
+    def _states_of_adam(self, moments: Any) -> list[Any] | None:
+        from ._torch_moments import adam_state
+
+        if moments is None:
+            return None
+        if len(moments) != len(self.rates):
+            raise AssayError(
+                f"TorchGradients.moments has {len(moments)} states for {len(self.rates)} checkpoint(s); pass "
+                "one for each of them."
+            )
+        return [adam_state(given, self.module, number) for number, given in enumerate(moments)]
 
     @property
     def fingerprint(self) -> str:
@@ -97,10 +127,13 @@ class TorchGradients(Gradients):
         if self._states is None:
             yield self
             return
-        for state in self._states:
+        from ._torch_states import at_state
+
+        for number, state in enumerate(self._states):
             then = copy(self)  # the network's parts, once they are checked, are those of all its checkpoints
-            then.module, then._states, then._rates = deepcopy(self.module), None, None
-            then.module.load_state_dict(state)
+            then._states, then._rates = None, None
+            then._moments = None if self._moments is None else self._moments[number : number + 1]
+            then.module = at_state(self.module, state, number)
             yield then
 
     @property
@@ -124,7 +157,7 @@ class TorchGradients(Gradients):
 
         weight = next(self.module.parameters())
         plain = all(part.kind == "linear" for part in self._parts)
-        size = plain_size(max(count(data), 1)) if plain else BATCH
+        size = self.batch or (plain_size(max(count(data), 1)) if plain else BATCH)
         return batches(data, weight.dtype, self.classes, numbers=self.loss == "squared", size=size)
 
     def check(self, data: Any) -> Any:
@@ -135,16 +168,27 @@ class TorchGradients(Gradients):
         check_network(self.module, self.loss, self.classes, batch)
         return batch
 
-    def _each(self, work: Callable[..., Any], data: Any) -> list[Any]:
-        """`work` on each batch, by threads of one core each: how many there are changes no bit."""
+    def _settle(self, data: Any) -> None:
+        """See which parts are recorded, and which are made the plain way, once."""
         if not self._checked:
             from ._torch_record import check_parts
 
             batch = self.check(data)
             self._parts = check_parts(self.module, self._parts, self._loss, batch)
             self._checked = True
+
+    def _each(self, work: Callable[..., Any], data: Any) -> list[Any]:
+        """`work` on each batch, by threads of one core each: how many there are changes no bit."""
+        self._settle(data)
         with one_thread() as jobs:
             return list(each(work, self._batches(data), jobs, threads=True))
+
+    def moments(self, data: Any) -> Moments | None:
+        """See `Gradients.moments`; those of the first checkpoint."""
+        if self._moments is None:
+            return None
+        self._settle(data)
+        return self._moments[0].laid_out(self._parts, next(self.module.parameters()).dtype)
 
     def rows(self, data: Any, *, of: Of = "loss") -> Features:
         """See `Gradients.rows`. `data`: Data, (inputs, targets), a Dataset, or a DataLoader."""

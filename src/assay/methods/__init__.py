@@ -24,6 +24,7 @@ from .influence.grad_cos import GradCos as GradCos
 from .influence.grad_dot import GradDot as GradDot
 from .influence.in_run_shapley import InRunShapley as InRunShapley
 from .influence.influence import Influence as Influence
+from .influence.less import LESS as LESS
 from .influence.representer_points import RepresenterPoints as RepresenterPoints
 from .influence.self_influence import SelfInfluence as SelfInfluence
 from .influence.trac_in import TracIn as TracIn
