@@ -54,6 +54,9 @@ from .apply.prune import Pruned as Pruned
 from .apply.prune import prune as prune
 from .apply.select import Selection as Selection
 from .apply.select import select as select
+from .apply.superfilter import superfilter as superfilter
+from .apply.token_losses import TokenLosses as TokenLosses
+from .apply.token_losses import ifd as ifd
 from .methods import AME as AME
 from .methods import LAVA as LAVA
 from .methods import LESS as LESS

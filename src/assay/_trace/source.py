@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from .._errors import AssayError
-from .._problem import Problem
+from .._problem import Problem, is_torch
 from .trace import Trace
 
 
-def traces_of(problem: Problem, name: str, rng: np.random.Generator, *, epochs: int | None = None) -> list[Trace]:
+def traces_of(
+    problem: Problem, name: str, rng: np.random.Generator, *, epochs: int | None = None, runs: int = 1
+) -> list[Trace]:
     """The traces of the problem's training runs, their rows those of `problem.train`, in its order.
 
     Parameters
@@ -22,6 +24,8 @@ def traces_of(problem: Problem, name: str, rng: np.random.Generator, *, epochs: 
         Seeds the training.
     epochs : int, optional
         How long an estimator is trained; as long as it says itself if not given.
+    runs : int
+        How often an estimator is trained, each time from another seed.
 
     Raises
     ------
@@ -30,4 +34,14 @@ def traces_of(problem: Problem, name: str, rng: np.random.Generator, *, epochs: 
     """
     if problem.traces:
         return [trace.aligned(problem.train.ids) for trace in problem.traces]
-    raise AssayError(f"{name} needs a trace; pass assay.Problem(train, trace=...).")
+    if problem.model is None:
+        raise AssayError(f"{name} needs a trace; pass assay.Problem(train, trace=...), or a model.")
+    if is_torch(problem.model):
+        raise AssayError(
+            f"{name} needs a trace, and a torch module is trained already; record your loop "
+            "(assay.Recorder), or train a fresh one: Problem(trace=assay.follow(module, data, training=...))."
+        )
+    from .follow import SEEDS, follow
+
+    seeds = rng.integers(SEEDS, size=runs).tolist()
+    return [follow(problem.model, problem.train, epochs=epochs, seed=seed) for seed in seeds]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from os import PathLike
 from pathlib import Path
-from typing import Any, Self, final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,8 @@ from .._types import Positions
 class Trace:
     """What one training run showed of each row: arrays of shape (epochs, n), nan where a row was not seen.
 
-    A row seen more than once in an epoch (augmented, or drawn with replacement) has the mean of what was seen.
+    A row seen more than once in an epoch (augmented, or drawn with replacement) has the mean of what was
+    seen.
 
     Parameters
     ----------
@@ -98,9 +100,44 @@ class Trace:
             )
         return self._taken(places)
 
+    def save(self, folder: str | PathLike[str]) -> None:
+        """Write it into a new folder, in float16: a margin keeps its sign; what is too large becomes 65,504.
+
+        Raises
+        ------
+        AssayError
+            If the folder is not empty.
+        """
+        from ._lines import Folder
+
+        lines = Folder(Path(folder), self.ids)
+        if lines.epochs:
+            raise AssayError(f"The folder {folder} holds a trace; give a new one.")
+        for at in range(self.epochs):
+            kept = {name: getattr(self, name) for name in MEASURES}
+            lines.append(at, {name: part[at] for name, part in kept.items() if part is not None})
+
+    @classmethod
+    def load(cls, folder: str | PathLike[str]) -> Trace:
+        """What `save` or a `Recorder` wrote; its arrays are mapped from disk, and of float16.
+
+        Raises
+        ------
+        AssayError
+            If there is none.
+        """
+        from ._lines import Folder
+
+        lines = Folder(Path(folder))
+        found = lines.arrays()
+        if not found:
+            raise AssayError(f"The folder {folder} holds a trace without any epoch; record one first.")
+        return cls(lines.ids, **found)
+
     def _taken(self, places: Positions) -> Trace:
-        kept = {name: getattr(self, name) for name in MEASURES}
-        return Trace(self.ids[places], **{k: None if a is None else a[:, places] for k, a in kept.items()})
+        kept: dict[str, Any] = {name: getattr(self, name) for name in MEASURES}
+        taken: dict[str, Any] = {k: None if a is None else a[:, places] for k, a in kept.items()}
+        return Trace(self.ids[places], **taken)
 
 
 MEASURES = tuple(field.name for field in fields(Trace) if field.name != "ids")

@@ -1,0 +1,158 @@
+"""What hooks on a network see while it runs: norms of gradients, and a hidden state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._errors import AssayError
+from .._gradients.torch_gradients import TorchGradients, require_torch
+
+WIDTH = 64  # numbers of a hidden state that are kept
+SLOPES = {"cross_entropy": 1.0, "binary": 0.5**0.5, "squared": 2.0}  # gradient by the outputs, in `errors`
+
+
+class Hooks:
+    """Hooks on a network; see `Recorder` for the parameters."""
+
+    def __init__(self, module: Any, loss: str, norms: str | None, hidden: str | None) -> None:
+        require_torch("Recorder")
+        import torch
+
+        if not isinstance(module, torch.nn.Module):
+            raise AssayError(
+                "Recorder.norms and hidden watch a network; pass it: Recorder(ids, module=network, ...)."
+            )
+        if norms not in (None, "last", "all"):
+            raise AssayError(f"Recorder.norms is {norms!r}; choose 'last', 'all' or None.")
+        self.loss, self.norms, self.module = loss, norms, module
+        self.mask: Any = None  # (b, t): which positions count in the mean of hidden states
+        self._last: Any = None
+        self._passed: Any = None
+        self._state: Any = None
+        self._basis: Any = None
+        # its copy of the network is made before there are hooks on it
+        self._gradients = TorchGradients(module, loss) if norms == "all" else None
+        self._handles = self._hooked(norms, hidden)
+
+    def _hooked(self, norms: str | None, hidden: str | None) -> list[Any]:
+        import torch
+
+        handles: list[Any] = []
+        if norms == "last":
+            layers = [part for part in self.module.modules() if isinstance(part, torch.nn.Linear)]
+            if not layers:
+                raise AssayError("Recorder.norms is 'last', and the network has no linear layer; say 'all'.")
+            handles.append(layers[-1].register_forward_hook(self._see_last))
+        elif norms == "all":
+            handles.append(self.module.register_forward_pre_hook(self._see_inputs, with_kwargs=True))
+        if hidden is not None:
+            try:
+                part = self.module.get_submodule(hidden)
+            except (AttributeError, TypeError) as error:
+                raise AssayError(
+                    f"Recorder.hidden is {hidden!r}, which is no module of the network; see named_modules()."
+                ) from error
+            handles.append(part.register_forward_hook(self._see_state))
+        return handles
+
+    def remove(self) -> None:
+        """Take the hooks off."""
+        for handle in self._handles:
+            handle.remove()
+
+    def _see_last(self, layer: Any, inputs: Any, output: Any) -> None:
+        self._last = (inputs[0].detach(), output.detach(), layer.bias is not None)
+
+    def _see_inputs(self, module: Any, inputs: Any, named: Any) -> None:
+        self._passed = (inputs, named, _version(module))
+
+    def _see_state(self, part: Any, inputs: Any, output: Any) -> None:
+        output = output if hasattr(output, "detach") else output[0]
+        self._state = output.detach()
+
+    def seen(self, logits: Any, targets: Any) -> dict[str, Any]:
+        """What belongs to the batch that just passed: `norms` (b,), or what `errors` are multiplied with
+        for them, and `hidden` (b, k).
+
+        Raises
+        ------
+        AssayError
+            If another batch passed since, or none.
+        """
+        found: dict[str, Any] = {}
+        if self.norms == "last":
+            found["slopes"] = self._factors(logits)
+        elif self._gradients is not None:
+            found["norms"] = self._norms(targets)
+        if self._state is not None:
+            found["hidden"] = self._pooled(len(targets))
+        elif len(self._handles) > (self.norms is not None):
+            raise _stale()
+        self._last = self._passed = self._state = None
+        return found
+
+    def _factors(self, logits: Any) -> Any:
+        import torch
+
+        if self._last is None:
+            raise _stale()
+        inputs, output, bias = self._last
+        if inputs.ndim != 2 or not torch.equal(output.reshape(-1), torch.as_tensor(logits).reshape(-1)):
+            raise AssayError(
+                "Recorder.norms is 'last', and the logits are not what the last linear layer gave for "
+                "one vector a row; pass them right after the forward pass, as it gave them, or say 'all'."
+            )
+        return SLOPES[self.loss] * ((inputs.float() ** 2).sum(dim=1) + bias).sqrt()
+
+    def _norms(self, targets: Any) -> Any:
+        import torch
+
+        if self._passed is None:
+            raise _stale()
+        inputs, named, version = self._passed
+        if version != _version(self.module):
+            raise AssayError(
+                "Recorder.norms is 'all', and the weights have changed since the forward pass; call the "
+                "recorder before optimizer.step()."
+            )
+        given = named if named and not inputs else inputs[0] if len(inputs) == 1 else inputs
+        assert self._gradients is not None
+        self._gradients.module.load_state_dict(self.module.state_dict())
+        rows = self._gradients.rows((given, targets))
+        return torch.as_tensor(np.asarray(rows.norms(), np.float32))
+
+    def _pooled(self, rows: int) -> Any:
+        import torch
+
+        state = self._state.float()
+        if len(state) != rows or state.ndim < 2:
+            raise AssayError(
+                f"Recorder.hidden gave shape {tuple(state.shape)} for {rows} rows; name a module with one "
+                "state a row, rows first."
+            )
+        if state.ndim == 3 and self.mask is not None:
+            weights = self.mask.to(state)[:, :, None]
+            state = (state * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+        elif state.ndim == 3:
+            state = state.mean(dim=1)
+        elif state.ndim > 3:  # channels first
+            state = state.flatten(2).mean(dim=2)
+        if state.shape[1] <= WIDTH:
+            return state.clone()
+        if self._basis is None:
+            basis = np.random.default_rng(0).normal(size=(state.shape[1], WIDTH)) / np.sqrt(WIDTH)
+            self._basis = torch.as_tensor(basis, dtype=state.dtype, device=state.device)
+        return state @ self._basis
+
+
+def _version(module: Any) -> int:
+    return sum(part._version for part in module.parameters())
+
+
+def _stale() -> AssayError:
+    return AssayError(
+        "Recorder watches a network through which no batch has passed since the last call; pass the batch "
+        "through `module` itself, once for each call."
+    )
