@@ -115,8 +115,8 @@ def _moment(kept: Any, key: str, name: str, parameter: Any, number: int) -> Any:
     if moment.shape != parameter.shape:
         raise _error(
             number,
-            f"has an {key} of shape {tuple(moment.shape)} for {name!r}, which is {tuple(parameter.shape)}: "
-            "is the order that of module.named_parameters()? If not,",
+            f"has an {key} of shape {tuple(moment.shape)} for {name!r}, which is {tuple(parameter.shape)} "
+            "(without names, states are taken to be in the order of module.named_parameters())",
         )
     if not torch.isfinite(moment).all():
         raise _error(number, f"has an {key} for {name!r} that is not finite")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -53,6 +53,31 @@ def at_state(module: Any, state: Any, number: int) -> Any:
             f"({str(error).strip().splitlines()[-1].strip()}); pass a state of this very network."
         ) from error
     return then
+
+
+def refuse_live(name: str, states: Sequence[Mapping[Any, Any]]) -> None:
+    """Refuse states that are views of the same memory, which further training has overwritten.
+
+    Parameters
+    ----------
+    name : str
+        "checkpoints" or "moments", for the error.
+    states : sequence of mappings to tensors
+
+    Raises
+    ------
+    AssayError
+        If all tensors of two of them lie in the same place.
+    """
+    seen: dict[Any, int] = {}
+    for number, state in enumerate(states):
+        tensors = [t for t in state.values() if isinstance(t, torch.Tensor) and t.numel()]
+        places = tuple(t.data_ptr() for t in tensors)
+        if tensors and seen.setdefault(places, number) != number:
+            raise AssayError(
+                f"TorchGradients.{name}[{seen[places]}] and [{number}] are the same tensors, which training "
+                "went on to overwrite; keep a copy each time: copy.deepcopy(....state_dict())."
+            )
 
 
 def _same(mine: Any, its: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy, deepcopy
 from typing import Any, final
@@ -83,7 +83,7 @@ class TorchGradients(Gradients):
         batch: int | None = None,
     ) -> None:
         require_torch("TorchGradients")
-        from . import _torch_factors, _torch_loss, _torch_parts
+        from . import _torch_factors, _torch_loss, _torch_parts, _torch_states
 
         self.loss, self.classes = loss, None if classes is None else np.asarray(classes)
         self.layers = None if layers is None else tuple(layers)
@@ -94,6 +94,8 @@ class TorchGradients(Gradients):
         self._states, self._rates = checkpoints, rates
         if checkpoints is not None and (not checkpoints or len(self.rates) != len(checkpoints)):
             raise AssayError("TorchGradients needs at least one checkpoint, and one rate for each of them.")
+        if checkpoints is not None:
+            _torch_states.refuse_live("checkpoints", [s for s in checkpoints if isinstance(s, Mapping)])
         if batch is not None and not (is_whole(batch) and batch >= 1):
             raise AssayError(
                 f"TorchGradients.batch is {batch!r}; it needs a whole number of rows, at least 1."
@@ -102,6 +104,7 @@ class TorchGradients(Gradients):
 
     def _states_of_adam(self, moments: Any) -> list[Any] | None:
         from ._torch_moments import adam_state
+        from ._torch_states import refuse_live
 
         if moments is None:
             return None
@@ -110,7 +113,9 @@ class TorchGradients(Gradients):
                 f"TorchGradients.moments has {len(moments)} states for {len(self.rates)} checkpoint(s); pass "
                 "one for each of them."
             )
-        return [adam_state(given, self.module, number) for number, given in enumerate(moments)]
+        states = [adam_state(given, self.module, number) for number, given in enumerate(moments)]
+        refuse_live("moments", [state.first for state in states])
+        return states
 
     @property
     def fingerprint(self) -> str:
