@@ -15,14 +15,12 @@ from ..._gradients._shelf import Shelf
 from ..._gradients.features import Features
 from ..._gradients.gradients import Gradients, fingerprint
 from ..._gradients.moments import Moments
-from ..._gradients.multiplied import multiplied
+from ..._gradients.multiplied import block_rows, multiplied
 from ..._gradients.sketch import sketched
 from ..._problem import Data
 from ..._types import Floats, Positions
 from ._adam import Update, adam_steps
 from ._less_codes import decode, encode, unit
-
-READ = 4096  # rows that are read at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +87,9 @@ class Directions:
         places, size = places_of(shelf, data), int(shelf.layout)
         names = ("numbers", "some") if self.dtype == "sign" else ("numbers",)
         kept = {name: shelf.read(name) for name in names}
-        for at in range(0, len(data), READ):
-            rows = np.arange(at, min(at + READ, len(data)))
+        step = block_rows(sum(self.gradients.widths))  # the blocks of `_made`: products of the same bits
+        for at in range(0, len(data), step):
+            rows = np.arange(at, min(at + step, len(data)))
             yield rows, decode({name: array[places[rows]] for name, array in kept.items()}, self.dtype, size)
 
     @property
