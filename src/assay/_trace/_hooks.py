@@ -27,7 +27,6 @@ class Hooks:
         if norms not in (None, "last", "all"):
             raise AssayError(f"Recorder.norms is {norms!r}; choose 'last', 'all' or None.")
         self.loss, self.norms, self.module = loss, norms, module
-        self.mask: Any = None  # (b, t): which positions count in the mean of hidden states
         self._last: Any = None
         self._passed: Any = None
         self._state: Any = None
@@ -72,7 +71,7 @@ class Hooks:
         output = output if hasattr(output, "detach") else output[0]
         self._state = output.detach()
 
-    def seen(self, logits: Any, targets: Any) -> dict[str, Any]:
+    def seen(self, logits: Any, targets: Any, mask: Any = None) -> dict[str, Any]:
         """What belongs to the batch that just passed: `norms` (b,), or what `errors` are multiplied with
         for them, and `hidden` (b, k).
 
@@ -87,7 +86,7 @@ class Hooks:
         elif self._gradients is not None:
             found["norms"] = self._norms(targets)
         if self._state is not None:
-            found["hidden"] = self._pooled(len(targets))
+            found["hidden"] = self._pooled(len(targets), mask)
         elif len(self._handles) > (self.norms is not None):
             raise _stale()
         self._last = self._passed = self._state = None
@@ -123,7 +122,7 @@ class Hooks:
         rows = self._gradients.rows((given, targets))
         return torch.as_tensor(np.asarray(rows.norms(), np.float32))
 
-    def _pooled(self, rows: int) -> Any:
+    def _pooled(self, rows: int, mask: Any) -> Any:
         import torch
 
         state = self._state.float()
@@ -132,8 +131,8 @@ class Hooks:
                 f"Recorder.hidden gave shape {tuple(state.shape)} for {rows} rows; name a module with one "
                 "state a row, rows first."
             )
-        if state.ndim == 3 and self.mask is not None:
-            weights = self.mask.to(state)[:, :, None]
+        if state.ndim == 3 and mask is not None:
+            weights = mask.to(state)[:, :, None]
             state = (state * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
         elif state.ndim == 3:
             state = state.mean(dim=1)

@@ -114,7 +114,7 @@ class Recorder:
         if self._hooks is not None:
             self._hooks.remove()
 
-    def __call__(self, ids: Any, logits: Any, targets: Any, *, epoch: int) -> None:
+    def __call__(self, ids: Any, logits: Any, targets: Any, *, epoch: int, mask: Any = None) -> None:
         """Record a batch, right after the forward pass and before the optimizer's step.
 
         Parameters
@@ -125,6 +125,8 @@ class Recorder:
         targets : tensor or array of shape (b,), or as the loss has it
         epoch : int
             From 0 or 1, never less than before.
+        mask : tensor of shape (b, t), optional
+            Which positions count in the mean of hidden states; all if not given.
 
         Raises
         ------
@@ -137,7 +139,7 @@ class Recorder:
         self._reader.check(logits, targets)
         if len(ids) != len(targets):
             raise AssayError(f"Recorder got {len(ids)} ids for {len(targets)} rows; give one for each row.")
-        more = {} if self._hooks is None else self._hooks.seen(logits, self._named(targets, logits))
+        more = {} if self._hooks is None else self._hooks.seen(logits, self._named(targets, logits), mask)
         if len(logits.shape) == 3:
             self._pending.append((kept(ids), None, self._reader.read_tokens(logits, targets), more))
         else:
@@ -229,6 +231,29 @@ class Recorder:
 
         return callback(self)
 
+    def watch(self, trainer: Any, ids: Any = None) -> None:
+        """Record what a `Trainer` of transformers trains; call it before `trainer.train()`.
+
+        The outputs are those of the training's own passes; evaluation is not recorded, and gradients may be
+        accumulated. A causal language model has the mean of its predicted tokens for each row, and as
+        probability exp(-loss). Checkpoints carry the recorder's state: a training that resumes, resumes it.
+
+        Parameters
+        ----------
+        trainer : transformers.Trainer
+            In one process, with a data set that has a length and dictionaries as rows.
+        ids : array-like, optional
+            The keys of the data set's rows, in order, if they are not all of the recorder's.
+
+        Raises
+        ------
+        AssayError
+            If transformers is missing, or the trainer is not of that kind.
+        """
+        from ._trainer import watch
+
+        watch(self, trainer, ids)
+
     @property
     def _in_memory(self) -> bool:
         return isinstance(self._lines, Memory)
@@ -265,7 +290,7 @@ class Recorder:
     def _add(self, ids: Any, found: NDArray[Any], more: list[dict[str, Any]]) -> None:
         assert self._open is not None
         ids = numpy_of(ids)
-        places = self._places(ids)
+        places = self.places(ids)
         if np.isinf(found[0]).any():
             raise AssayError(
                 f"Recorder got outputs for the row {ids[np.isinf(found[0])][0].item()!r} whose loss is not "
@@ -287,7 +312,14 @@ class Recorder:
             return targets
         return self._reader.codes(numpy_of(targets), logits.shape[-1])
 
-    def _places(self, ids: NDArray[Any]) -> Positions:
+    def places(self, ids: NDArray[Any]) -> Positions:
+        """Where these keys are among `ids`.
+
+        Raises
+        ------
+        AssayError
+            If one is unknown.
+        """
         n = len(self.ids)
         if self._order is None and ids.dtype.kind in "iu":
             places = ids.astype(np.intp, copy=False)

@@ -1,0 +1,150 @@
+"""Norms of gradients and hidden states are those of autograd and of the module."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from assay import AssayError, Recorder
+
+torch = pytest.importorskip("torch")
+from torch.nn import functional  # noqa: E402
+
+
+def network(outputs: int = 3, bias: bool = True):
+    """A small network."""
+    torch.manual_seed(1)
+    return torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, outputs, bias=bias))
+
+
+LOSSES = {
+    "cross_entropy": lambda f, y: functional.cross_entropy(f, y, reduction="sum"),
+    "binary": lambda f, y: functional.binary_cross_entropy_with_logits(
+        f.flatten(), y.float().flatten(), reduction="sum"
+    ),
+    "squared": lambda f, y: ((f - y) ** 2).sum(),
+}
+
+
+@pytest.mark.parametrize("norms", ["last", "all"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("bias", [True, False])
+def test_norms_are_those_of_autograd(norms, loss, bias):
+    """The norm of each row is the length of autograd's gradient, by the last layer or by all parameters."""
+    net = network(3 if loss == "cross_entropy" else 1, bias)
+    X = torch.randn(8, 4)
+    y = torch.randint(3, (8,)) if loss == "cross_entropy" else torch.randint(2, (8, 1)).float()
+    recorder = Recorder(np.arange(8), module=net, norms=norms, loss=loss)
+    recorder(np.arange(8), net(X), y, epoch=0)
+    parameters = list((net[2] if norms == "last" else net).parameters())
+    truth = []
+    for i in range(8):
+        slopes = torch.autograd.grad(LOSSES[loss](net(X[i : i + 1]), y[i : i + 1]), parameters)
+        truth.append(float(torch.sqrt(sum((g**2).sum() for g in slopes))))
+    np.testing.assert_allclose(recorder.trace().norms[0], truth, rtol=1e-4)
+
+
+def test_norms_of_named_classes():
+    """Norms by all parameters know classes that are named."""
+    net, X = network(), torch.randn(3, 4)
+    named = Recorder(np.arange(3), module=net, norms="all", classes=[*"zxy"])
+    plain = Recorder(np.arange(3), module=net, norms="all")
+    named(np.arange(3), net(X), np.array([*"yzx"]), epoch=0)
+    plain(np.arange(3), net(X), [2, 0, 1], epoch=0)
+    np.testing.assert_allclose(named.trace().norms, plain.trace().norms)
+
+
+def test_norms_follow_the_weights():
+    """Norms by all parameters are those at the weights of the batch, which move; so are those of `last`."""
+    net = network()
+    X, y = torch.randn(8, 4), torch.randint(3, (8,))
+    recorder = Recorder(np.arange(8), module=net, norms="all")
+    for epoch in range(2):
+        recorder(np.arange(8), net(X), y, epoch=epoch)
+        with torch.no_grad():
+            net[0].weight.mul_(3)
+    fresh = Recorder(np.arange(8), module=net, norms="all")
+    with torch.no_grad():
+        net[0].weight.div_(3)
+    fresh(np.arange(8), net(X), y, epoch=0)
+    np.testing.assert_allclose(recorder.trace().norms[1], fresh.trace().norms[0], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "pooled"),
+    [
+        (torch.nn.Identity(), (5, 7), lambda x: x),
+        (torch.nn.Identity(), (5, 4, 7), lambda x: x.mean(axis=1)),
+        (torch.nn.Identity(), (5, 7, 3, 3), lambda x: x.mean(axis=(2, 3))),
+    ],
+)
+def test_hidden_states_are_pooled(layer, shape, pooled):
+    """A hidden state is the module's output, averaged over positions, or over the pixels of channels."""
+    net, X = torch.nn.Sequential(layer), torch.randn(*shape)
+    recorder = Recorder(np.arange(5), module=net, hidden="0")
+    net(X)
+    recorder(np.arange(5), np.zeros((5, 2)), np.zeros(5, int), epoch=0)
+    np.testing.assert_allclose(recorder.trace().hidden[0], pooled(X.numpy()), atol=1e-6)
+
+
+def test_masked_positions_do_not_count():
+    """Padding is left out of the mean over positions."""
+    net, X = torch.nn.Sequential(torch.nn.Identity()), torch.randn(2, 3, 4)
+    mask = torch.tensor([[1, 1, 0], [1, 1, 1]])
+    recorder = Recorder([0, 1], module=net, hidden="0")
+    net(X)
+    recorder([0, 1], np.zeros((2, 2)), [0, 1], epoch=0, mask=mask)
+    truth = [X[0, :2].mean(axis=0).numpy(), X[1].mean(axis=0).numpy()]
+    np.testing.assert_allclose(recorder.trace().hidden[0], truth, atol=1e-6)
+
+
+def test_wide_states_keep_their_distances():
+    """1,000 numbers become 64, the same way each time, and distances between rows stay within 40%."""
+    net, X = torch.nn.Sequential(torch.nn.Identity()), torch.randn(20, 1000)
+    found = []
+    for _ in range(2):
+        recorder = Recorder(np.arange(20), module=net, hidden="0")
+        net(X)
+        recorder(np.arange(20), np.zeros((20, 2)), np.zeros(20, int), epoch=0)
+        found.append(recorder.trace().hidden[0])
+    assert found[0].shape == (20, 64)
+    assert found[0].tobytes() == found[1].tobytes()
+    pairs = np.triu_indices(20, 1)
+    near = np.linalg.norm(found[0][pairs[0]] - found[0][pairs[1]], axis=1)
+    far = np.linalg.norm((X[pairs[0]] - X[pairs[1]]).numpy(), axis=1)
+    assert (abs(near / far - 1) < 0.4).all()
+
+
+def refused(told: str, net, recorder, logits):
+    """The call is refused."""
+    with pytest.raises(AssayError, match=told):
+        recorder(np.arange(8), logits, torch.zeros(8, dtype=torch.long), epoch=0)
+
+
+def test_stale_passes_are_refused():
+    """No pass, a pass of other logits, scaled logits, and weights that moved since are found out."""
+    net, X = network(), torch.randn(8, 4)
+    for norms in ("last", "all"):
+        recorder = Recorder(np.arange(8), module=net, norms=norms)
+        refused("no batch has passed", net, recorder, torch.zeros(8, 3))
+    recorder = Recorder(np.arange(8), module=net, norms="last")
+    refused("not what the last linear layer gave", net, recorder, net(X) / 2)
+    recorder = Recorder(np.arange(8), module=net, norms="all")
+    logits = net(X)
+    with torch.no_grad():
+        net[0].weight.add_(1)
+    refused("before optimizer.step", net, recorder, logits)
+    recorder = Recorder(np.arange(8), module=net, hidden="1")
+    logits = net(X)
+    net(X[:3])
+    refused("one state a row", net, recorder, logits)
+    recorder = Recorder(np.arange(8), module=net, hidden="1")
+    refused("no batch has passed", net, recorder, logits)
+
+
+def test_the_network_is_left_without_hooks():
+    """After `with` the network has no hook."""
+    net, X = network(), torch.randn(8, 4)
+    with Recorder(np.arange(8), module=net, hidden="1", norms="last") as recorder:
+        recorder(np.arange(8), net(X), np.zeros(8, int), epoch=0)
+    assert not any(part._forward_hooks for part in net.modules())
