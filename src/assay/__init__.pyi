@@ -59,6 +59,8 @@ from .apply.token_losses import TokenLosses as TokenLosses
 from .apply.token_losses import ifd as ifd
 from .methods import AME as AME
 from .methods import LAVA as LAVA
+from .methods import DVRL as DVRL
+from .methods import LossVal as LossVal
 from .methods import LESS as LESS
 from .methods import REGISTRY as REGISTRY
 from .methods import TRAK as TRAK

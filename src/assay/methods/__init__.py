@@ -29,6 +29,8 @@ from .influence.representer_points import RepresenterPoints as RepresenterPoints
 from .influence.self_influence import SelfInfluence as SelfInfluence
 from .influence.trac_in import TracIn as TracIn
 from .influence.trak import TRAK as TRAK
+from .learned.dvrl import DVRL as DVRL
+from .learned.loss_val import LossVal as LossVal
 from .neighbors.approximate_knn_shapley import ApproximateKNNShapley as ApproximateKNNShapley
 from .neighbors.calibrated_knn_shapley import CalibratedKNNShapley as CalibratedKNNShapley
 from .neighbors.knn_banzhaf import KNNBanzhaf as KNNBanzhaf

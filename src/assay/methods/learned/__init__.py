@@ -1,0 +1,1 @@
+"""Learned: values that something was trained to give."""
