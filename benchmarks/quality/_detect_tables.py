@@ -124,8 +124,8 @@ def _texts(texts: Any) -> NDArray[np.float64]:
     return TruncatedSVD(DIMENSIONS, random_state=0).fit_transform(words)
 
 
-def snippets() -> Table:
-    """Sentences of movie reviews; right is the sign of many people's mean, given that of one of them."""
+def vader(*names: str) -> list[list[list[str]]]:
+    """The lines of files of rated sentences, such as "movieReviewSnippets_GroundTruth": key, mean, text."""
     outer = next(iter(sorted(FOLDER.glob("vader*.tar.gz"))), None)
     if outer is None:
         raise SystemExit(f"There is no vaderSentiment sdist in {FOLDER}: make detect-data")
@@ -134,16 +134,16 @@ def snippets() -> Table:
         name = next(name for name in source.getnames() if name.endswith(place))
         inner = io.BytesIO(_read(source, name))
     with tarfile.open(fileobj=inner) as source:
-        lines = {
-            kind: _read(source, f"hutto_ICWSM_2014/movieReviewSnippets_{kind}.txt").decode(
-                "utf-8-sig", "replace"
-            )
-            for kind in ("GroundTruth", "anonDataRatings")
-        }
-    truth = [line.split("\t") for line in lines["GroundTruth"].splitlines() if line]
-    ratings = [
-        ast.literal_eval(line.split("\t")[3]) for line in lines["anonDataRatings"].splitlines() if line
-    ]
+        texts = [
+            _read(source, f"hutto_ICWSM_2014/{name}.txt").decode("utf-8-sig", "replace") for name in names
+        ]
+    return [[line.split("\t") for line in text.splitlines() if line] for text in texts]
+
+
+def snippets() -> Table:
+    """Sentences of movie reviews; right is the sign of many people's mean, given that of one of them."""
+    truth, rated = vader("movieReviewSnippets_GroundTruth", "movieReviewSnippets_anonDataRatings")
+    ratings = [ast.literal_eval(line[3]) for line in rated]
     mean = np.array([float(line[1]) for line in truth])
     rng = np.random.default_rng(0)
     one = np.array([rng.choice([r for r in rated if r] or [0]) for rated in ratings])  # a person with a view

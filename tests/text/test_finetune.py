@@ -36,9 +36,9 @@ def test_steps_are_those_of_a_plain_loop(tiny, rows):
     ours = {name.replace("upper.layers.0", "layers.1").replace("upper.layers.1", "layers.2"): name
             for name in tuned.checkpoints[0]}  # fmt: skip
     theirs = {name: p for name, p in whole.named_parameters() if p.requires_grad}
-    from assay.text.finetune import tuned_module
+    from assay.text import with_adapters
 
-    first = dict(tuned_module(tiny, RECIPE, 3).named_parameters())
+    first = dict(with_adapters(tiny, RECIPE, 3).named_parameters())
     match = {short: next(n for n in theirs if n.endswith(short)) for short in ours}
     with torch.no_grad():
         for short, name in ours.items():
@@ -69,7 +69,7 @@ def test_steps_are_those_of_a_plain_loop(tiny, rows):
 
 def test_the_model_stays_as_it_was(tiny, rows):
     """The model given has the same weights afterwards, and an untuned network gives its own losses."""
-    from assay.text.finetune import tuned_module
+    from assay.text import with_adapters
 
     before = {name: t.clone() for name, t in tiny.state_dict().items()}
     finetune(tiny, rows, RECIPE)
@@ -77,16 +77,16 @@ def test_the_model_stays_as_it_was(tiny, rows):
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
     np.testing.assert_allclose(
-        answer_losses(tuned_module(tiny, RECIPE), rows), answer_losses(tiny, rows), rtol=1e-5
+        answer_losses(with_adapters(tiny, RECIPE), rows), answer_losses(tiny, rows), rtol=1e-5
     )
 
 
 @pytest.mark.parametrize("last", [None, 1, 2, 3])
 def test_blocks_below_change_nothing(tiny, rows, last):
     """What the frozen blocks make of a row is kept, and losses are the same wherever they end."""
-    from assay.text.finetune import tuned_module
+    from assay.text import with_adapters
 
-    module = tuned_module(tiny, LoRA(rank=2, last=last))
+    module = with_adapters(tiny, LoRA(rank=2, last=last))
     truth = answer_losses(tiny, rows)
     for _ in range(2):  # the second time from what was kept
         np.testing.assert_allclose(answer_losses(module, rows), truth, rtol=1e-5)
@@ -185,3 +185,13 @@ def test_rates_rise_and_fall():
     assert min(rates) > 0
     np.testing.assert_allclose(np.diff(rates[:10]), 0.1)
     np.testing.assert_allclose(np.diff(rates[11:]), -1 / 90)
+
+
+def test_a_network_starts_anew(tiny, rows):
+    """From a network that shares what is kept of rows, tuning gives the bits that it gives from the model."""
+    from assay.text import with_adapters
+
+    network = with_adapters(tiny, RECIPE, seed=9)
+    assert bits(finetune(network, rows, RECIPE)) == bits(finetune(tiny, rows, RECIPE))
+    tuned = finetune(network, rows, RECIPE)
+    assert bits(finetune(tuned.module, rows, RECIPE)) == bits(tuned)

@@ -2,6 +2,7 @@
 
 from .finetune import FineTuned as FineTuned
 from .finetune import finetune as finetune
+from .finetune import with_adapters as with_adapters
 from .lora import LoRA as LoRA
 from .losses import answer_losses as answer_losses
 from .losses import token_losses as token_losses

@@ -24,8 +24,9 @@ class Answers(nn.Module):
 
     Parameters
     ----------
-    model : PreTrainedModel
-        A causal language model of transformers; shared, not changed, and frozen.
+    model : PreTrainedModel | Answers
+        A causal language model of transformers; shared, not changed, and frozen. Or what was made of one: a
+        new start from the model itself, that shares what is kept of rows.
     first : int
         The block where the upper part begins, which is copied and may be trained. What the blocks below make
         of a row is kept, as it never changes; later tokens, such as padding, have no part in it.
@@ -33,10 +34,10 @@ class Answers(nn.Module):
 
     def __init__(self, model: Any, first: int = 0) -> None:
         super().__init__()
-        head = model.get_output_embeddings()
-        if head is None:
+        model, frozen = (model.frozen.model, model.frozen) if isinstance(model, Answers) else (model, None)
+        if model.get_output_embeddings() is None:
             raise AssayError(f"{type(model).__name__} has no head for tokens; pass a causal language model.")
-        self.frozen = _Frozen(model, first)
+        self.frozen = frozen if frozen is not None and frozen.first == first else _Frozen(model, first)
         self.upper = _upper(model, first)
         for parameter in self.upper.parameters():
             parameter.requires_grad_(False)
@@ -72,6 +73,7 @@ class _Frozen:
     """What is never trained, and what it made of rows; no module, so that nobody counts its parameters."""
 
     def __init__(self, model: Any, first: int) -> None:
+        self.model, self.first = model, first
         self._head = model.get_output_embeddings()
         self._lower = None if first == 0 else _lower(model, first)
         self._embed = model.get_input_embeddings()

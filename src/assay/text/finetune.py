@@ -73,8 +73,8 @@ def finetune(
 
     Parameters
     ----------
-    model : PreTrainedModel
-        A causal language model of transformers.
+    model : PreTrainedModel | torch.nn.Module
+        A causal language model of transformers, or a network of `with_adapters`, from the model itself anew.
     rows : Data
         Of `token_rows`.
     recipe : LoRA, optional
@@ -98,7 +98,7 @@ def finetune(
         If transformers' or peft's parts are missing, the model or rows are of another kind, no module has
         one of the names, or the folder belongs to another call.
     """
-    recipe, module = recipe or LoRA(), tuned_module(model, recipe or LoRA(), seed)
+    recipe, module = recipe or LoRA(), with_adapters(model, recipe or LoRA(), seed)
     lengths_of(rows)
     if not is_whole(seed) or seed < 0:
         raise AssayError(f"finetune: seed is {seed!r}; it needs a whole number of at least 0.")
@@ -115,8 +115,24 @@ def finetune(
     return run.result()
 
 
-def tuned_module(model: Any, recipe: LoRA, seed: int = 0) -> Any:
-    """The network of answers with fresh low-rank updates, not trained: answers are the model's own.
+def with_adapters(model: Any, recipe: LoRA, seed: int = 0) -> Any:
+    """The network of answers with fresh low-rank updates, not trained: its answers are the model's own.
+
+    Given to `finetune` in place of the model, it spares the pass through frozen blocks (`LoRA.last`) for rows
+    that were seen before: for many trainings on rows of one pool.
+
+    Parameters
+    ----------
+    model : PreTrainedModel | torch.nn.Module
+        A causal language model of transformers, or such a network, whose own updates do not count.
+    recipe : LoRA
+    seed : int
+        Of the first weights.
+
+    Returns
+    -------
+    torch.nn.Module
+        Rows of `token_rows` in, the log odds of their answers out, (b, 1); in evaluation mode.
 
     Raises
     ------
@@ -132,19 +148,20 @@ def tuned_module(model: Any, recipe: LoRA, seed: int = 0) -> Any:
 
     from ._answers import Answers, blocks
 
-    if not callable(getattr(model, "get_output_embeddings", None)):
+    base = model.frozen.model if isinstance(model, Answers) else model
+    if not callable(getattr(base, "get_output_embeddings", None)):
         raise AssayError(
             f"finetune: the model is a {type(model).__name__}; pass a causal language model of transformers."
         )
-    first = 0 if recipe.last is None else blocks(model) - recipe.last
+    first = 0 if recipe.last is None else blocks(base) - recipe.last
     if first < 0:
-        raise AssayError(f"LoRA.last is {recipe.last}, but the model has {blocks(model)} blocks.")
+        raise AssayError(f"LoRA.last is {recipe.last}, but the model has {blocks(base)} blocks.")
     module = Answers(model, first)
     config = LoraConfig(
         r=recipe.rank,
-        lora_alpha=recipe.alpha,
+        lora_alpha=recipe.alpha,  # pyright: ignore[reportArgumentType] (only multiplied with)
         lora_dropout=recipe.dropout,
-        target_modules=list(recipe.targets),  # pyright: ignore[reportArgumentType]
+        target_modules=list(recipe.targets),
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

