@@ -11,6 +11,7 @@ from scipy.optimize import linprog, minimize
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neural_network import MLPClassifier
 
 from assay import Data, Memory, Needs, Problem, TableGame, Valuer
 
@@ -162,10 +163,19 @@ def two_clouds(n: int = 20, m: int = 30, seed: int = 0, *, text: bool = False, m
     return Problem(Data(X, names[y]), Data(X_valid, names[v]), GaussianNB() if model is None else model)
 
 
+FOLLOWED = {
+    "": GradientBoostingClassifier(n_estimators=5, random_state=0),
+    "GraNd": LogisticRegression(),
+    "HiddenStateDrift": MLPClassifier((4,), solver="sgd", max_iter=10, random_state=0),
+}
+
+
 def suited(method: Valuer, **how) -> Problem:
     """Two clouds, with a model that `method` can work with."""
     if Needs.TREES in method.needs:
         return two_clouds(**how, model=GradientBoostingClassifier(n_estimators=5, random_state=0))
+    if Needs.TRACE in method.needs:
+        return two_clouds(**how, model=FOLLOWED.get(type(method).__name__, FOLLOWED[""]))
     return two_clouds(**how, model=LogisticRegression() if Needs.GRADIENTS in method.needs else None)
 
 

@@ -58,6 +58,8 @@ from .apply.superfilter import superfilter as superfilter
 from .apply.token_losses import TokenLosses as TokenLosses
 from .apply.token_losses import ifd as ifd
 from .methods import AME as AME
+from .methods import AUM as AUM
+from .methods import EL2N as EL2N
 from .methods import LAVA as LAVA
 from .methods import DVRL as DVRL
 from .methods import LossVal as LossVal
@@ -70,6 +72,7 @@ from .methods import Banzhaf as Banzhaf
 from .methods import BetaShapley as BetaShapley
 from .methods import BoostIn as BoostIn
 from .methods import CalibratedKNNShapley as CalibratedKNNShapley
+from .methods import Cartography as Cartography
 from .methods import ClassWiseShapley as ClassWiseShapley
 from .methods import ComplexityGap as ComplexityGap
 from .methods import Consensus as Consensus
@@ -79,10 +82,13 @@ from .methods import DataOOB as DataOOB
 from .methods import DeltaShapley as DeltaShapley
 from .methods import DsDm as DsDm
 from .methods import ExactUnrolled as ExactUnrolled
+from .methods import Forgetting as Forgetting
 from .methods import GradCos as GradCos
 from .methods import GradDot as GradDot
+from .methods import GraNd as GraNd
 from .methods import GroupTesting as GroupTesting
 from .methods import GShapley as GShapley
+from .methods import HiddenStateDrift as HiddenStateDrift
 from .methods import Influence as Influence
 from .methods import InRunShapley as InRunShapley
 from .methods import KernelShapley as KernelShapley
@@ -91,6 +97,7 @@ from .methods import KNNLeaveOneOut as KNNLeaveOneOut
 from .methods import KNNShapley as KNNShapley
 from .methods import LeafInfluence as LeafInfluence
 from .methods import LeafRefit as LeafRefit
+from .methods import LearningTime as LearningTime
 from .methods import LeastCore as LeastCore
 from .methods import LeaveOneOut as LeaveOneOut
 from .methods import NormalizedMargin as NormalizedMargin
@@ -109,6 +116,13 @@ from .methods import WeightedBanzhaf as WeightedBanzhaf
 from .methods import WeightedKNNShapley as WeightedKNNShapley
 from .methods.datamodel.regression import LinearDatamodel as LinearDatamodel
 from .methods.datamodel.regression import datamodels as datamodels
+from .methods.dynamics.aum_errors import AUMErrors as AUMErrors
+from .methods.dynamics.aum_errors import aum_errors as aum_errors
+from .methods.dynamics.aum_errors import aum_errors_of as aum_errors_of
+from .methods.dynamics.threshold import aum_cut as aum_cut
+from .methods.dynamics.threshold import threshold_labels as threshold_labels
+from .methods.dynamics.training_map import TrainingMap as TrainingMap
+from .methods.dynamics.training_map import training_map as training_map
 from .methods.influence.in_run import InRun as InRun
 from .methods.influence.top_pairs import TopPairs as TopPairs
 from .methods.influence.top_pairs import top_pairs as top_pairs

@@ -89,7 +89,8 @@ def test_names_what_is_missing(method):
     if method.needs is Needs.NOTHING:
         assert len(run(bare, method)) == 4
         return
-    with pytest.raises(AssayError, match=rf"^{type(method).__name__} needs labels .*pass assay\.Problem\("):
+    lacks = rf"^{type(method).__name__} needs (labels|a trace) .*pass assay\.Problem\("
+    with pytest.raises(AssayError, match=lacks):
         run(bare, method)
 
 

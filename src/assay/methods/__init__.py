@@ -16,6 +16,13 @@ from .control.random import Random as Random
 from .coverage.complexity_gap import ComplexityGap as ComplexityGap
 from .coverage.robust_volume import RobustVolume as RobustVolume
 from .datamodel.datamodels import Datamodels as Datamodels
+from .dynamics.aum import AUM as AUM
+from .dynamics.cartography import Cartography as Cartography
+from .dynamics.el2n import EL2N as EL2N
+from .dynamics.forgetting import Forgetting as Forgetting
+from .dynamics.grand import GraNd as GraNd
+from .dynamics.hidden_state_drift import HiddenStateDrift as HiddenStateDrift
+from .dynamics.learning_time import LearningTime as LearningTime
 from .influence.data_inf import DataInf as DataInf
 from .influence.dsdm import DsDm as DsDm
 from .influence.exact_unrolled import ExactUnrolled as ExactUnrolled

@@ -1,0 +1,1 @@
+"""Methods that ask what training showed of each row."""
