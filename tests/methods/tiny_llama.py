@@ -83,7 +83,7 @@ def by_row(module, X):
     named = {name: p for name, p in module.named_parameters() if p.requires_grad}
     module.eval()
     found = []
-    for x in torch.as_tensor(X):
+    for x in torch.tensor(np.array(X)):
         loss = module(x[None])[0]
         found.append(torch.autograd.grad(loss, list(named.values())))
     return {name: torch.stack(g) for name, g in zip(named, zip(*found, strict=True), strict=True)}

@@ -23,7 +23,8 @@ def batches(
 
     Parameters
     ----------
-    data : Data | tuple of arrays (inputs, targets) | Dataset | DataLoader
+    data : Data | tuple (inputs, targets) | Dataset | DataLoader
+        Inputs are an array, or a dict or tuple of them.
     dtype : torch.dtype
         Of the module: what floating inputs become.
     classes : array, optional
@@ -75,8 +76,15 @@ def _batches(data: Any, size: int) -> Iterator[tuple[Any, Any]]:
         if y is None:
             raise AssayError("TorchGradients needs labels of the rows; pass assay.Data(X, y).")
         for at in range(0, len(y), size):
-            part = X[at : at + size]
+            part = _part(X, slice(at, at + size))
             yield part.toarray() if hasattr(part, "toarray") else part, y[at : at + size]
+
+
+def _part(X: Any, rows: slice) -> Any:
+    """These rows, also of a dict or tuple of tensors, as networks of several inputs take them."""
+    if isinstance(X, dict):
+        return {name: part[rows] for name, part in X.items()}
+    return tuple(part[rows] for part in X) if isinstance(X, tuple) else X[rows]
 
 
 def _pair(data: Any) -> tuple[Any, Any]:

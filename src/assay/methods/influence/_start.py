@@ -40,7 +40,8 @@ class Start:
     def fresh(self, rng: np.random.Generator) -> Any:
         """A copy in training mode: 0 if it is linear, else drawn as the modules' `reset_parameters` does.
 
-        What is frozen, or has no such method, stays as it is.
+        What is frozen, or has no such method, stays as it is; adapters of peft begin as they do there, where
+        they change nothing.
         """
         import torch
 
@@ -55,6 +56,11 @@ class Start:
                 reset: Any = getattr(child, "reset_parameters", None)
                 if callable(reset) and any(p.requires_grad for p in child.parameters(recurse=False)):
                     reset()
+            for child in module.modules():
+                reset = getattr(child, "reset_lora_parameters", None)
+                if callable(reset) and any(p.requires_grad for p in child.parameters()):
+                    for adapter in child.active_adapters:
+                        reset(adapter, True)
         return module
 
 
