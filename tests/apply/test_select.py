@@ -72,6 +72,9 @@ def test_passing_rows_over_changes_no_pick():
         np.testing.assert_array_equal(few[0], all_of_them[0])
         np.testing.assert_array_equal(few[1], all_of_them[1])
         assert (np.diff(few[1]) <= 0).all()
+        halves = np.random.default_rng(seed).choice([0.0, 0.5], size=(80, 6))  # exact ties of unlike rows
+        few, all_of_them = (greedy(halves, np.ones(6), 80, False, falling) for falling in (True, False))
+        np.testing.assert_array_equal(few[0], all_of_them[0])
 
 
 def test_a_flat_curve_covers_nothing():
@@ -92,10 +95,11 @@ def test_coverage_knows_no_units():
 
 
 def test_coverage_goes_on_where_judges_have_enough():
-    """Far beyond what floats hold, picks still go to the judge who has least."""
-    per_valid = np.tile(np.eye(2), (2000, 1))
-    rows = select(valuation(per_valid), 3000, strategy="coverage", curve=10.0).rows  # e^-15000 is left
-    np.testing.assert_array_equal(rows, np.arange(3000))  # one judge, the other, and so on
+    """Far beyond what floats hold, picks still go to the judge who has least, also where rows harm."""
+    for harm in (0.0, -1e-3):
+        per_valid = np.repeat([[1.0, harm], [harm, 1.0]], 1000, axis=0)
+        rows = select(valuation(per_valid), 1500, strategy="coverage", curve=10.0).rows  # e^-7500 is left
+        np.testing.assert_array_equal(rows.reshape(-1, 2).sum(axis=1), 1000 + 2 * np.arange(750))  # in turns
 
 
 def test_coverage_spreads_over_twins():
@@ -104,8 +108,8 @@ def test_coverage_spreads_over_twins():
     assert select(valuation(per_valid), 2).rows.tolist() == [0, 1]
     found = select(valuation(per_valid), 2, strategy="coverage")
     assert found.rows.tolist() == [0, 2]
-    served = [np.mean(1 - np.exp([-3.0, -1.0])), np.mean(1 - np.exp([-6.0, 0.0]))]  # the unit is 2
-    assert f"to {served[0]:.0%}, where the rows of highest value do to {served[1]:.0%}" in found.why
+    np.testing.assert_allclose(found.gains, [(1 - np.exp(-3)) / 2, (1 - np.exp(-1)) / 2])  # the unit is 2
+    assert found.why == "they help 100% of the judges, where the rows of highest value help 50%."
 
 
 def test_coverage_of_a_cross_fitted_valuation():

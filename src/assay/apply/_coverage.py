@@ -49,7 +49,3 @@ class Coverage:
         lines, left = np.ascontiguousarray(self.missed), np.ones(self.missed.shape[1])
         picks, gains = greedy(lines, left, k, False, bool((lines >= 0).all()))
         return picks, gains / len(left)
-
-    def __call__(self, rows: Positions) -> float:
-        """How well these rows serve the mean judge; 1 is as well as can be."""
-        return float(1 - np.prod(1 - self.missed[rows], axis=0).mean())

@@ -203,10 +203,9 @@ def _covering(valuation: Valuation, k: int, curve: float) -> tuple[Positions, Fl
             f"Valuation.per_valid has shape {worth.shape} or infinite values; coverage needs finite ones, "
             "(rows, judges)."
         )
-    coverage = Coverage.of(worth, curve)
-    rows, gains = coverage.pick(k)
-    top = coverage(valuation.highest(k))
-    why = f"they serve the mean judge to {gains.sum():.0%}, where the rows of highest value do to {top:.0%}"
+    rows, gains = Coverage.of(worth, curve).pick(k)
+    helped, top = ((np.nansum(worth[some], axis=0) > 0).mean() for some in (rows, valuation.highest(k)))
+    why = f"they help {helped:.0%} of the judges, where the rows of highest value help {top:.0%}"
     return rows, gains, why
 
 
