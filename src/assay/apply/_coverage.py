@@ -34,7 +34,8 @@ class Coverage:
         if unit == 0:
             unit = np.abs(worth).mean() or 1.0
         with np.errstate(over="ignore"):
-            missed = -np.expm1(-curve / unit * worth)
+            missed = np.multiply(worth, -curve / unit, out=worth)
+            np.negative(np.expm1(missed, out=missed), out=missed)
         if not np.isfinite(missed).all():
             raise AssayError(
                 f"curve is {curve!r}, and some rows harm a judge so much more than the best ones help that "

@@ -138,7 +138,7 @@ def select(
     -----
     "coverage" costs O(n m) for each row picked. Where no row is worth less than 0 to a judge it is less, as
     only rows that may still be best are asked again (Minoux 1978), and what it reaches is at least 1 - 1/e of
-    what the best set does. Memory is twice that of `per_valid`.
+    what the best set does. It holds one copy of `per_valid`.
 
     Examples
     --------
