@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
@@ -10,6 +11,8 @@ import numpy as np
 import vl_convert
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .training_map import TrainingMap
 
 DRAWN, LISTED = 5000, 25
@@ -35,7 +38,7 @@ PAGE = """<!DOCTYPE html>
 
 def chart(drawn: TrainingMap) -> alt.HConcatChart:
     """Rows by variability and confidence, and beside them a list of those that were dragged over."""
-    records, title = _records(drawn)
+    frame, title = _frame(drawn)
     dragged = alt.selection_interval(name="dragged")
     shown = alt.selection_point(name="shown", fields=["region"], bind="legend")
     listed = "drag over rows to list them"
@@ -64,7 +67,7 @@ def chart(drawn: TrainingMap) -> alt.HConcatChart:
     first: list[Any] = [alt.SortField("confidence"), alt.SortField("order")]
     table = table.transform_filter(dragged & shown).transform_window(place="row_number()", sort=first)
     table = table.transform_filter(alt.datum.place <= LISTED).properties(width=190)
-    both = alt.hconcat(rows.add_params(dragged, shown), table, data=alt.InlineData(values=records))
+    both = alt.hconcat(rows.add_params(dragged, shown), table, data=frame)
     return both.configure_view(stroke=None)
 
 
@@ -72,17 +75,21 @@ def _unit(**look: Any) -> alt.Scale:
     return alt.Scale(domain=[0, 1], **look)
 
 
-def _records(drawn: TrainingMap) -> tuple[list[dict[str, Any]], str]:
+def _frame(drawn: TrainingMap) -> tuple[pd.DataFrame, str]:
     n, frame = len(drawn), drawn.to_frame().reset_index()
     title = f"{n:,} rows"
     if n > DRAWN:
         some = np.sort(np.random.default_rng(0).choice(n, DRAWN, replace=False))
         frame, title = frame.iloc[some], f"{DRAWN:,} of {n:,} rows, drawn at random"
-    frame = frame.assign(id=frame["id"].astype(str), order=np.arange(len(frame))).round(4)
-    return frame.to_dict("records"), title
+    return frame.assign(id=frame["id"].astype(str), order=np.arange(len(frame))).round(4), title
 
 
 def page(drawn: TrainingMap) -> str:
     """A document that asks for nothing outside itself; no row's key can end the script that it stands in."""
     spec = json.dumps(chart(drawn).to_dict()).replace("<", "\\u003c")
-    return PAGE.format(library=vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;"), spec=spec)
+    return PAGE.format(library=_library(), spec=spec)
+
+
+@cache  # it takes seconds to make
+def _library() -> str:
+    return vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;")
