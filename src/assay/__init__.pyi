@@ -52,6 +52,8 @@ from .apply.fragility import Fragility as Fragility
 from .apply.fragility import fragility as fragility
 from .apply.prune import Pruned as Pruned
 from .apply.prune import prune as prune
+from .apply.removal_index import Removal as Removal
+from .apply.removal_index import removal_index as removal_index
 from .apply.select import Selection as Selection
 from .apply.select import select as select
 from .apply.superfilter import superfilter as superfilter
@@ -105,6 +107,7 @@ from .methods import OwenValue as OwenValue
 from .methods import Random as Random
 from .methods import RepresenterPoints as RepresenterPoints
 from .methods import RobustVolume as RobustVolume
+from .methods import TransferredShapley as TransferredShapley
 from .methods import SelfConfidence as SelfConfidence
 from .methods import SelfInfluence as SelfInfluence
 from .methods import Shapley as Shapley

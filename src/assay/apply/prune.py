@@ -176,14 +176,14 @@ def _check(problem: Problem, valuation: Valuation, test: Data, share: float, tar
         raise AssayError("test needs to be labelled rows that judge the pruning; pass assay.Data(X, y).")
     Problem(problem.train, test)  # refuses rows of other columns or labels
     for name, part in (("train", problem.train), ("valid", problem.valid)):
-        if part is not None and _shared(part, test):
+        if part is not None and shares_rows(part, test):
             raise AssayError(
                 f"test holds rows of problem.{name}: rows that chose what is dropped cannot judge it; hold "
                 "others out."
             )
 
 
-def _shared(part: Data, test: Data) -> bool:
+def shares_rows(part: Data, test: Data) -> bool:
     """Whether rows are the same by their own keys, or all of them by their features."""
     if part.ids.dtype.kind == "U" and np.isin(part.ids, test.ids).any():
         return True

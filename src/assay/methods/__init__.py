@@ -57,6 +57,7 @@ from .semivalue.least_core import LeastCore as LeastCore
 from .semivalue.loo import LeaveOneOut as LeaveOneOut
 from .semivalue.owen_value import OwenValue as OwenValue
 from .semivalue.shapley import Shapley as Shapley
+from .semivalue.transferred_shapley import TransferredShapley as TransferredShapley
 from .semivalue.weighted_banzhaf import WeightedBanzhaf as WeightedBanzhaf
 from .transport.lava import LAVA as LAVA
 from .trees.boost_in import BoostIn as BoostIn

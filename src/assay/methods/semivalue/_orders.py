@@ -47,7 +47,7 @@ def by_orders(
         batch = SeededOrders(n, seed, first, count * draws.lines, antithetic)
         worths = grown.grow(drawn(game, batch), tolerance=tolerance)
         first += len(batch)
-        room = yield draws.absorb(np.asarray(batch), worths, _paid(worths, tolerance))
+        room = yield draws.absorb(np.asarray(batch), worths, paid_for(worths, tolerance))
         count = draws.batch(incremental(game), room)
 
 
@@ -94,7 +94,7 @@ class Draws:
         return Valuation(self._sums[0].copy(), stderr, evals=evals, draws=draws, next_evals=self._cost)
 
 
-def _paid(worths: Worths, tolerance: float) -> int:
+def paid_for(worths: Worths, tolerance: float) -> int:
     """Evaluations behind `worths`: after a cut, a line repeats its last worth."""
     if tolerance == 0:
         return worths.size
