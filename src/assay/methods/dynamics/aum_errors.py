@@ -87,8 +87,8 @@ def aum_errors(train: Any, data: Data, *, seed: int = 0, percentile: float = PER
         raise AssayError("aum_errors needs labelled rows; pass assay.Data(X, y).")
     if Problem(data).target_kind == "number":
         raise AssayError("aum_errors is for classes, and labels are numbers.")
-    estimator = callable(getattr(train, "fit", None)) and not isinstance(train, type)
-    if not estimator and not callable(train):
+    estimator = callable(getattr(train, "fit", None))
+    if isinstance(train, type) or not (estimator or callable(train)):
         raise AssayError(f"train is {train!r}; pass an estimator, or a function from Data to an assay.Trace.")
     traces, masks, taken = [], [], np.zeros(len(data), bool)
     for number in range(2):

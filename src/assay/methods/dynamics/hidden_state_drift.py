@@ -109,7 +109,8 @@ def _add(before: NDArray[Any], after: NDArray[Any], found: Floats, seen: Floats)
         along = old @ carried
         whole = np.linalg.norm(new, axis=1) + np.linalg.norm(along, axis=1)
         left = np.linalg.norm(new - along, axis=1)
-        found[part][both] += np.divide(left, whole, out=np.zeros_like(left), where=whole > 0)
+        left = np.divide(left, whole, out=np.zeros_like(left), where=whole > 0)
+        found[part][both] += np.minimum(left, 1)  # which rounding may pass by a bit
         seen[part] += both
 
 
