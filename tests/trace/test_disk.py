@@ -35,7 +35,7 @@ def same(one: Trace, two: Trace) -> bool:
 
 
 def test_float16_is_near(tmp_path):
-    """On disk numbers are within half a unit of float16's last place, nan stays nan, and maps are read only."""
+    """On disk numbers are within half a unit of the last place, nan stays nan; maps are read only."""
     memory, disk = Recorder(np.arange(500)), Recorder(np.arange(500), tmp_path)
     for recorder in (memory, disk):
         record(recorder, range(3))

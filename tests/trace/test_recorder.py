@@ -46,7 +46,7 @@ def test_recorded_values_are_those_of_log_softmax(kind, classes):
 
 
 def test_sharp_outputs_keep_their_digits():
-    """A sure right row has a loss and an error of exp(-margin), not 0; a sure wrong one has its whole margin."""
+    """A sure right row has a loss and an error of exp(-margin), not 0; a sure wrong one its margin."""
     logits = np.array([[20.0, 0.0], [0.0, 40.0], [-300.0, 300.0]], np.float32)
     recorder = Recorder([0, 1, 2])
     recorder([0, 1, 2], logits, np.array([0, 1, 0]), epoch=0)
@@ -92,7 +92,7 @@ def test_squared_errors_of_numbers():
 
 
 def test_sequences_are_means_of_their_tokens():
-    """A row of tokens has the means over targets that are not -100, exp(-loss) as probability; or is not seen."""
+    """A row of tokens has the means over targets other than -100, and exp(-loss); without any it is nan."""
     logits = RNG.normal(size=(3, 5, 7)).astype(np.float32)
     labels = RNG.integers(7, size=(3, 5))
     labels[0, 2:] = -100
@@ -221,7 +221,7 @@ LOGITS = np.zeros((2, 3))
         (lambda: one()(["x", "y"], LOGITS, [0, 1], epoch=0), "the id 'x'"),
         (lambda: Recorder([0, 1])([0, 2], LOGITS, [0, 1], epoch=0), "the id 2"),
         (lambda: Recorder([0, 1])([0, -1], LOGITS, [0, 1], epoch=0), "the id -1"),
-        (lambda: one()([10], LOGITS, [0, 1], epoch=0), "1 ids for 2 rows"),
+        (lambda: one()([10], LOGITS, [0, 1], epoch=0), "ids of shape"),
         (lambda: one()([10, 20], LOGITS, [0, 1, 2], epoch=0), "shape"),
         (lambda: one()([10, 20], LOGITS, LOGITS, epoch=0), "shape"),
         (lambda: one()([10, 20], np.zeros(2), [0, 1], epoch=0), "loss='binary'"),
@@ -263,8 +263,13 @@ def test_epochs_only_grow():
 def test_an_error_in_the_loop_leaves_the_epoch_open():
     """An epoch that an error cut short is not kept."""
     recorder = one()
-    with pytest.raises(KeyError), recorder:
-        recorder([10, 20, 30], np.zeros((3, 3)), [0, 1, 1], epoch=0)
-        recorder([10, 20], LOGITS, [0, 1], epoch=1)
-        raise KeyError
+
+    def loop():
+        with recorder:
+            recorder([10, 20, 30], np.zeros((3, 3)), [0, 1, 1], epoch=0)
+            recorder([10, 20], LOGITS, [0, 1], epoch=1)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        loop()
     assert recorder._lines.epochs == [0]

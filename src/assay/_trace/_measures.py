@@ -13,14 +13,15 @@ KINDS = ("losses", "margins", "probabilities", "errors")
 def of_logits(xp: Any, logits: Any, codes: Any) -> Any:
     """The four `KINDS`, (4, b), of logits (b, c), c >= 2, and labels as codes (b,)."""
     rows = xp.arange(len(codes))
-    others = logits - logits[rows, codes][:, None]
-    others[rows, codes] = -np.inf
+    turned = np.ascontiguousarray(logits.T) if xp is np else logits.T.contiguous()  # sums by row are slow
+    others = turned - turned[codes, rows]
+    others[codes, rows] = -np.inf
     return _of_others(xp, others)
 
 
 def of_one_logit(xp: Any, logits: Any, codes: Any) -> Any:
     """The same of the logit of class 1, (b,), as if that of class 0 were 0."""
-    return _of_others(xp, xp.where(codes > 0, -logits, logits)[:, None])
+    return _of_others(xp, xp.where(codes > 0, -logits, logits)[None])
 
 
 def of_numbers(outputs: NDArray[Any], targets: NDArray[Any]) -> NDArray[Any]:
@@ -31,12 +32,12 @@ def of_numbers(outputs: NDArray[Any], targets: NDArray[Any]) -> NDArray[Any]:
 
 
 def _of_others(xp: Any, others: Any) -> Any:
-    """From the other logits minus the label's: one exponential, and no difference of numbers near 1."""
-    top = xp.amax(others, axis=1)
+    """From the other logits minus the label's, (c, b): one exponential, no difference of numbers near 1."""
+    top = xp.amax(others, axis=0)
     shift = xp.clip(top, 0, None)
-    parts = xp.exp(others - shift[:, None])
-    rest, own = parts.sum(axis=1), xp.exp(-shift)
+    parts = xp.exp(others - shift)
+    rest, own = parts.sum(axis=0), xp.exp(-shift)
     total = rest + own
     losses = xp.where(top > 0, shift + xp.log(total), xp.log1p(rest))
-    errors = xp.sqrt((parts * parts).sum(axis=1) + rest * rest) / total
+    errors = xp.sqrt((parts * parts).sum(axis=0) + rest * rest) / total
     return xp.stack([losses, 0.0 - top, own / total, errors])

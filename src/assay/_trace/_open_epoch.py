@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._types import Positions
+from .trace import MEASURES
 
 
 class OpenEpoch:
@@ -22,21 +23,37 @@ class OpenEpoch:
     """
 
     def __init__(self, number: int, n: int) -> None:
-        self.number = number
-        self.counts = np.zeros(n, np.int32)
-        self.sums: dict[str, NDArray[Any]] = {}
+        self.number, self.n = number, n
+        self.names: list[str] = []  # of the measures that are one number a row
+        self.sums = np.zeros((1, n), np.float32)  # how often a row was seen, and a sum for each of the names
+        self.hidden: NDArray[Any] | None = None
 
-    def add(self, places: Positions, seen: dict[str, NDArray[Any]]) -> None:
+    def add(self, places: Positions, found: dict[str, NDArray[Any]]) -> None:
         """Add what was seen of rows (b,): a number (b,), or several (b, k), for each measure."""
-        np.add.at(self.counts, places, 1)
-        for name, part in seen.items():
-            if name not in self.sums:
-                self.sums[name] = np.zeros((len(self.counts), *part.shape[1:]), np.float32)
-            np.add.at(self.sums[name], places, part.astype(np.float32, copy=False))
+        if not self.names:
+            self.names = [name for name in MEASURES if name in found and found[name].ndim == 1]
+            self.sums = np.zeros((1 + len(self.names), self.n), np.float32)
+        # fast where types are the same and lines have one axis
+        np.add.at(self.sums[0], places, np.ones(len(places), np.float32))
+        for at, name in enumerate(self.names):
+            np.add.at(self.sums[1 + at], places, found[name].astype(np.float32, copy=False))
+        if "hidden" in found:
+            block = found["hidden"].astype(np.float32, copy=False)
+            if self.hidden is None:
+                self.hidden = np.zeros((self.n, block.shape[1]), np.float32)
+            order = np.sort(places)
+            if (order[1:] == order[:-1]).any():
+                np.add.at(self.hidden, places, block)
+            else:
+                self.hidden[places] += block
+
+    @property
+    def empty(self) -> bool:
+        """Whether no row was seen."""
+        return not self.sums[0].any()
 
     def line(self) -> dict[str, NDArray[Any]]:
-        """The means; nan where a row was not seen."""
-        counts = np.where(self.counts, self.counts, np.nan).astype(np.float32)
-        return {
-            name: part / (counts if part.ndim == 1 else counts[:, None]) for name, part in self.sums.items()
-        }
+        """The means of each measure; nan where a row was not seen."""
+        counts = np.where(self.sums[0] > 0, self.sums[0], np.float32(np.nan))
+        found = {name: self.sums[1 + at] / counts for at, name in enumerate(self.names)}
+        return found if self.hidden is None else found | {"hidden": self.hidden / counts[:, None]}

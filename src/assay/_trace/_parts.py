@@ -1,4 +1,4 @@
-"""Parts of batches: tensors or arrays, copied when they come and read when a block is full."""
+"""Parts of batches: arrays, or tensors where they lie elsewhere than in the machine's memory."""
 
 from __future__ import annotations
 
@@ -10,29 +10,41 @@ from numpy.typing import NDArray
 
 def is_tensor(part: Any) -> bool:
     """Whether it is a tensor of torch; torch is not imported for the question."""
-    return type(part).__module__.split(".")[0] == "torch" or hasattr(part, "detach")
+    return hasattr(part, "detach")
 
 
-def kept(part: Any) -> Any:
-    """A copy, outside of any graph."""
-    return part.detach().clone() if is_tensor(part) else np.array(part)
+def seen(part: Any) -> Any:
+    """The same numbers outside of any graph: an array, or a tensor that is on no CPU."""
+    if not is_tensor(part):
+        return np.asarray(part)
+    if part.is_cpu:
+        return numpy_of(part)
+    return part.detach()
+
+
+def copied(part: Any) -> Any:
+    """A copy of what `seen` gave."""
+    return part.clone() if is_tensor(part) else part.copy()
 
 
 def numpy_of(part: Any) -> NDArray[Any]:
     """As an array; half precision of torch in float32."""
     if not is_tensor(part):
         return np.asarray(part)
-    part = part.detach().cpu()
-    return (part if part.dtype.itemsize > 2 or not part.is_floating_point() else part.float()).numpy()
+    try:
+        return part.numpy(force=True)
+    except TypeError:  # bfloat16, which numpy does not know
+        return part.float().numpy(force=True)
 
 
 def joined(parts: list[Any]) -> Any:
-    """One after another: a tensor where all are tensors elsewhere than on the CPU, else an array."""
-    if all(is_tensor(part) for part in parts):
+    """One after another: a tensor where all are, else an array."""
+    if len(parts) == 1:
+        return parts[0]
+    if all(map(is_tensor, parts)):
         import torch
 
-        whole = torch.cat(parts) if len(parts) > 1 else parts[0]
-        return whole.float() if whole.device.type != "cpu" else numpy_of(whole)
+        return torch.cat(parts)
     return np.concatenate([numpy_of(part) for part in parts])
 
 

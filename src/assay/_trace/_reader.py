@@ -35,7 +35,7 @@ class Reader:
 
     def check(self, outputs: Any, targets: Any) -> None:
         """Refuse shapes that do not fit; cheap."""
-        shape, given = tuple(outputs.shape), tuple(targets.shape)
+        shape, given = outputs.shape, targets.shape
         if self.loss == "cross_entropy":
             width = None if self.classes is None else len(self.classes)
             fits = len(shape) in (2, 3) and shape[-1] > 1 and given == shape[:-1]
@@ -50,7 +50,7 @@ class Reader:
         if not fits:
             more = "; for one logit a row say loss='binary'" if self.loss == "cross_entropy" else ""
             raise AssayError(
-                f"Recorder got outputs of shape {shape} and targets of shape {given}, and loss "
+                f"Recorder got outputs of shape {tuple(shape)} and targets of shape {tuple(given)}, and loss "
                 f"{self.loss!r} needs {wanted}{more}."
             )
 

@@ -133,5 +133,5 @@ def fit(
         copy.set_params(max_epochs=epochs)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        copy.fit(X, y)
+        copy.fit(X.copy(), y.copy())  # read-only arrays make tensors warn
     return recorder.trace()

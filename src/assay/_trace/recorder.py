@@ -19,9 +19,9 @@ from .._types import Positions
 from ._lines import Folder, Memory
 from ._measures import KINDS
 from ._open_epoch import OpenEpoch
-from ._parts import joined, kept, numpy_of
+from ._parts import copied, joined, numpy_of, seen
 from ._reader import Reader
-from .trace import MEASURES, Trace
+from .trace import Trace
 
 BLOCK, NUMBERS = 8192, 2**22  # rows, and logits, that are kept before they are read
 
@@ -134,18 +134,18 @@ class Recorder:
             If shapes, keys, labels or the epoch do not fit, or a logit is not finite.
         """
         self._turn(epoch)
-        logits = logits if hasattr(logits, "shape") else np.asarray(logits)
-        targets = targets if hasattr(targets, "shape") else np.asarray(targets)
+        given, logits, targets, ids = logits, seen(logits), seen(targets), seen(ids)
         self._reader.check(logits, targets)
-        if len(ids) != len(targets):
-            raise AssayError(f"Recorder got {len(ids)} ids for {len(targets)} rows; give one for each row.")
-        more = {} if self._hooks is None else self._hooks.seen(logits, self._named(targets, logits), mask)
+        rows = targets.shape[0]
+        if ids.shape != (rows,):
+            raise AssayError(f"Recorder got ids of shape {ids.shape} for {rows} rows; give one for each row.")
+        more = {} if self._hooks is None else self._hooks.seen(given, self._named(targets, logits), mask)
         if len(logits.shape) == 3:
-            self._pending.append((kept(ids), None, self._reader.read_tokens(logits, targets), more))
+            self._pending.append((copied(ids), None, self._reader.read_tokens(logits, targets), more))
         else:
-            self._pending.append((kept(ids), kept(logits), kept(targets), more))
-            self._numbers += logits.shape[-1] * len(targets)
-        self._rows += len(targets)
+            self._pending.append((copied(ids), copied(logits), copied(targets), more))
+            self._numbers += logits.shape[-1] * rows
+        self._rows += rows
         if self._rows >= BLOCK or self._numbers >= NUMBERS or not self._tried:
             self._read()
             self._tried = True  # the first batch is read at once: most mistakes are in all of them
@@ -153,7 +153,7 @@ class Recorder:
     def close(self) -> None:
         """Close the epoch that is open, if any, and keep it."""
         self._read()
-        if self._open is not None and self._open.counts.any():
+        if self._open is not None and not self._open.empty:
             self._lines.append(self._open.number, self._open.line())
         self._open = None
 
@@ -183,8 +183,9 @@ class Recorder:
             "epochs": list(self._lines.epochs),
             "lines": {k: _stored(a) for k, a in self._lines.arrays().items()} if self._in_memory else {},
             "number": None if now is None else now.number,
-            "counts": None if now is None else _stored(now.counts),
-            "sums": {} if now is None else {name: _stored(part) for name, part in now.sums.items()},
+            "names": [] if now is None else now.names,
+            "sums": None if now is None else _stored(now.sums),
+            "hidden": None if now is None or now.hidden is None else _stored(now.hidden),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -212,8 +213,8 @@ class Recorder:
         self._lines.cut(len(epochs))
         if state["number"] is not None:
             self._open = OpenEpoch(state["number"], len(self.ids))
-            self._open.counts = numpy_of(state["counts"]).copy()
-            self._open.sums = {name: numpy_of(part).copy() for name, part in state["sums"].items()}
+            self._open.names, self._open.sums = list(state["names"]), numpy_of(state["sums"]).copy()
+            self._open.hidden = None if state["hidden"] is None else numpy_of(state["hidden"]).copy()
         self._resumed = True
 
     def skorch(self) -> Any:
@@ -296,15 +297,14 @@ class Recorder:
                 f"Recorder got outputs for the row {ids[np.isinf(found[0])][0].item()!r} whose loss is not "
                 f"finite, in epoch {self._open.number}; lower the learning rate, or clip the gradients."
             )
-        seen = dict(zip(KINDS, found, strict=True))
-        more_seen = {name: numpy_of(joined([part[name] for part in more])) for name in more[0]}
-        if "slopes" in more_seen:
-            more_seen["norms"] = seen["errors"] * more_seen["slopes"]
-        seen |= {name: more_seen[name] for name in MEASURES if name in more_seen}
+        parts = dict(zip(KINDS, found, strict=True))
+        parts |= {name: numpy_of(joined([part[name] for part in more])) for name in more[0]}
+        if "slopes" in parts:
+            parts["norms"] = parts["errors"] * parts.pop("slopes")
         some = ~np.isnan(found[0])  # a sequence without a token to predict was not seen
         if not some.all():
-            places, seen = places[some], {name: part[some] for name, part in seen.items()}
-        self._open.add(places, {name: seen[name] for name in MEASURES if name in seen})
+            places, parts = places[some], {name: part[some] for name, part in parts.items()}
+        self._open.add(places, parts)
 
     def _named(self, targets: Any, logits: Any) -> Any:
         """Labels as codes, for gradients."""
