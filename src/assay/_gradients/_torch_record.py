@@ -210,10 +210,11 @@ def check_parts(module: Any, parts: list[Part], loss: Any, batch: tuple[Any, Any
     names = [name for part in parts for name in part.shapes]
     by_name = dict(module.named_parameters())
     recorded = _attempt(module, parts, losses, inputs, targets)
+    with torch.enable_grad():
+        values = row_losses(loss, outputs_of(module, inputs), targets)
     for row in {0, len(targets) - 1}:
-        with torch.enable_grad():
-            value = row_losses(loss, outputs_of(module, inputs), targets)[row]
-            slopes = torch.autograd.grad(value, [by_name[name] for name in names], allow_unused=True)
+        value, own = values[row], [by_name[name] for name in names]
+        slopes = torch.autograd.grad(value, own, retain_graph=True, allow_unused=True)
         true = {
             name: torch.zeros_like(by_name[name]) if g is None else g
             for name, g in zip(names, slopes, strict=True)

@@ -134,12 +134,16 @@ class TorchGradients(Gradients):
             return
         from ._torch_states import at_state
 
+        before = self
         for number, state in enumerate(self._states):
-            then = copy(self)  # the network's parts, once they are checked, are those of all its checkpoints
+            then = copy(
+                before
+            )  # the network's parts, once they are checked, are those of all its checkpoints
             then._states, then._rates = None, None
             then._moments = None if self._moments is None else self._moments[number : number + 1]
             then.module = at_state(self.module, state, number)
             yield then
+            before = then
 
     @property
     def rates(self) -> Floats:
