@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.base import clone
+from scipy.sparse import csr_matrix
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import make_classification
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -23,7 +24,7 @@ from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
@@ -300,10 +301,23 @@ def test_a_network_of_numbers():
     np.testing.assert_allclose(trace.losses[0], (said - NUMBERS.y) ** 2, rtol=1e-4)
 
 
+class Silent(ClassifierMixin, BaseEstimator):
+    """A classifier that names a class and nothing else."""
+
+    def fit(self, X, y):
+        """Nothing to learn."""
+        return self
+
+    def partial_fit(self, X, y, classes=None):
+        """Nothing to learn."""
+        return self
+
+
 @pytest.mark.parametrize(
     ("call", "told"),
     [
         (lambda: follow(KNeighborsClassifier(), DATA), "has no epochs"),
+        (lambda: follow(Silent(), DATA, epochs=2), "neither scores nor probabilities"),
         (lambda: follow(Ridge(), NUMBERS), "has no epochs"),
         (lambda: follow(ExtraTreesClassifier(), DATA), "bootstrap=True"),
         (lambda: follow(SGDClassifier(), Data(X)), "one label each"),
@@ -344,3 +358,12 @@ def test_traces_of_a_trained_network_are_refused():
     torch = pytest.importorskip("torch")
     with pytest.raises(AssayError, match="trained already"):
         traces_of(Problem(DATA, model=torch.nn.Linear(6, 3)), "X", np.random.default_rng(0))
+
+
+def test_sparse_rows_are_followed():
+    """Sparse rows are followed as dense ones, through a pipeline, too."""
+    dense = np.maximum(X, 0)
+    sparse = Data(csr_matrix(dense), NAMES)
+    for model in (MultinomialNB(), make_pipeline(MaxAbsScaler(), MultinomialNB())):
+        one, two = follow(model, sparse, epochs=2), follow(model, Data(dense, NAMES), epochs=2)
+        np.testing.assert_allclose(one.losses, two.losses, rtol=1e-5, atol=1e-6)

@@ -7,6 +7,7 @@ import pytest
 from scipy.special import expit, log_softmax
 
 from assay import AssayError, Recorder, Trace
+from assay._trace._measures import of_logits, of_one_logit
 
 torch = pytest.importorskip("torch")
 
@@ -125,6 +126,32 @@ def test_rows_are_joined_by_id_whatever_the_loader_does():
     assert np.isnan(recorder.trace().losses[:, 25:]).all()
 
 
+def test_loaders_of_torch_may_do_what_they_like():
+    """With replacement, shuffled, in halves that are dropped: each row has its own logits, by its own key."""
+    table, labels = torch.randn(40, 3), torch.randint(3, (40,))
+    ids = [f"row {i}" for i in range(40)]
+    rows = torch.utils.data.StackDataset(torch.utils.data.TensorDataset(table, labels), ids)
+    sampler = torch.utils.data.WeightedRandomSampler([1.0] * 30 + [0.0] * 10, 33)
+    recorder = Recorder(ids)
+    for (logits, given), keys in torch.utils.data.DataLoader(
+        rows, batch_size=8, sampler=sampler, drop_last=True
+    ):
+        recorder(keys, logits, given, epoch=0)
+    found = recorder.trace()
+    some = ~np.isnan(found.losses[0])
+    assert 0 < some.sum() < 30
+    truth = by_hand(table.numpy(), labels.numpy())
+    np.testing.assert_allclose(found.losses[0, some], truth[0][some], rtol=1e-5)
+
+
+def test_torch_and_numpy_read_alike():
+    """The functions that read tensors where they lie give what numpy gives."""
+    logits, codes = torch.randn(30, 5) * 4, torch.randint(5, (30,))
+    for work, given in ((of_logits, logits), (of_one_logit, logits[:, 0])):
+        one, two = work(torch, given, codes), work(np, given.numpy(), codes.numpy())
+        np.testing.assert_allclose(one.numpy(), two, rtol=1e-5, atol=1e-6)
+
+
 def test_what_comes_after_the_call_does_not_matter():
     """Logits, labels and keys that are changed in place later were copied."""
     ids, logits, labels = np.array([0, 1]), torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 1])
@@ -219,6 +246,7 @@ LOGITS = np.zeros((2, 3))
         (lambda: one(hidden="nowhere", module=torch.nn.Linear(1, 1)), "named_modules"),
         (lambda: one()([10, 99], LOGITS, [0, 1], epoch=0), "the id 99"),
         (lambda: one()(["x", "y"], LOGITS, [0, 1], epoch=0), "the id 'x'"),
+        (lambda: Recorder([*"abc"])([1, 2], LOGITS, [0, 1], epoch=0), "the id 1"),
         (lambda: Recorder([0, 1])([0, 2], LOGITS, [0, 1], epoch=0), "the id 2"),
         (lambda: Recorder([0, 1])([0, -1], LOGITS, [0, 1], epoch=0), "the id -1"),
         (lambda: one()([10], LOGITS, [0, 1], epoch=0), "ids of shape"),

@@ -180,6 +180,17 @@ def test_a_part_of_the_rows_is_named(tmp_path):
     np.testing.assert_array_equal(recorder.trace().aligned(IDS).losses, twin.trace().losses)
 
 
+def test_evaluation_on_training_rows_is_not_recorded(tmp_path):
+    """Evaluating the rows that are trained on leaves the trace as it is."""
+    plain, recorder = Recorder(IDS), Recorder(IDS)
+    run(tmp_path, recorder=plain)
+    made = trainer(classifier(), tmp_path, eval_strategy="steps", eval_steps=1)
+    recorder.watch(made)
+    made.eval_dataset = made.train_dataset
+    made.train()
+    assert recorder.trace().losses.tobytes() == plain.trace().losses.tobytes()
+
+
 def test_other_trainers_are_refused(tmp_path):
     """What is no Trainer, is watched already, or has unknown rows is named."""
     recorder = Recorder(IDS)

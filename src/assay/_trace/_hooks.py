@@ -8,6 +8,7 @@ import numpy as np
 
 from .._errors import AssayError
 from .._gradients.torch_gradients import TorchGradients, require_torch
+from ._parts import numpy_of
 
 WIDTH = 64  # numbers of a hidden state that are kept
 SLOPES = {"cross_entropy": 1.0, "binary": 0.5**0.5, "squared": 2.0}  # gradient by the outputs, in `errors`
@@ -98,7 +99,7 @@ class Hooks:
         if self._last is None:
             raise _stale()
         inputs, output, bias = self._last
-        if inputs.ndim != 2 or not torch.equal(output.reshape(-1), torch.as_tensor(logits).reshape(-1)):
+        if inputs.ndim != 2 or not _same(output, torch.as_tensor(logits)):
             raise AssayError(
                 "Recorder.norms is 'last', and the logits are not what the last linear layer gave for "
                 "one vector a row; pass them right after the forward pass, as it gave them, or say 'all'."
@@ -119,7 +120,7 @@ class Hooks:
         given = named if named and not inputs else inputs[0] if len(inputs) == 1 else inputs
         assert self._gradients is not None
         self._gradients.module.load_state_dict(self.module.state_dict())
-        rows = self._gradients.rows((given, targets))
+        rows = self._gradients.rows((_on_cpu(given), numpy_of(targets)))
         return torch.as_tensor(np.asarray(rows.norms(), np.float32))
 
     def _pooled(self, rows: int, mask: Any) -> Any:
@@ -144,6 +145,17 @@ class Hooks:
             basis = np.random.default_rng(0).normal(size=(state.shape[1], WIDTH)) / np.sqrt(WIDTH)
             self._basis = torch.as_tensor(basis, dtype=state.dtype, device=state.device)
         return state @ self._basis
+
+
+def _same(one: Any, two: Any) -> bool:
+    """Whether these are the same numbers, in whatever precision."""
+    return one.numel() == two.numel() and bool((one.reshape(-1) == two.detach().reshape(-1)).all())
+
+
+def _on_cpu(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {name: _on_cpu(each) for name, each in part.items()}
+    return tuple(map(_on_cpu, part)) if isinstance(part, (tuple, list)) else part.detach().cpu()
 
 
 def _version(module: Any) -> int:

@@ -18,7 +18,7 @@ from .trace import MEASURES
 META, IDS, BLOCKS = "meta.json", "ids.npy", "epochs.f16"
 FORMAT = 1
 LARGEST, SMALLEST = 65504.0, 2.0**-24  # of float16, above 0
-SYNC = 1.0  # seconds between two waits for the disk; blocks carry a checksum for a power cut in between
+SYNC = 10.0  # seconds between two waits for the disk; blocks carry a checksum for a power cut in between
 
 Line = dict[str, NDArray[Any]]  # measure -> (n,), or (n, k) for hidden states
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .._errors import AssayError
 from ._measures import KINDS, of_logits, of_numbers, of_one_logit
-from ._parts import as_floats, is_tensor, numpy_of
+from ._parts import as_floats, is_tensor, numpy_of, seen
 
 LOSSES = ("cross_entropy", "binary", "squared")
 TOKENS = 2**22  # numbers of a block of tokens
@@ -83,7 +83,7 @@ class Reader:
             return work(np, as_floats(outputs), codes)
         import torch
 
-        return numpy_of(work(torch, outputs, torch.as_tensor(codes, device=outputs.device)))
+        return numpy_of(work(torch, outputs.float(), torch.as_tensor(codes, device=outputs.device)))
 
     def codes(self, targets: NDArray[Any], width: int) -> NDArray[np.intp]:
         """The places (b,) of labels among the outputs."""
@@ -113,9 +113,9 @@ class Reader:
         for i, line in enumerate(labels):
             places = np.flatnonzero(line != IGNORED)
             parts = [places[at : at + step] for at in range(0, len(places), step)]
-            seen = [self.read(_tokens(outputs[i], part), line[part]).astype(float) for part in parts]
-            if seen:
-                found[:, i] = np.concatenate(seen, axis=1).mean(axis=1)
+            read = [self.read(_tokens(outputs[i], part), line[part]).astype(float) for part in parts]
+            if read:
+                found[:, i] = np.concatenate(read, axis=1).mean(axis=1)
         found[KINDS.index("probabilities")] = np.exp(-found[KINDS.index("losses")])
         return found
 
@@ -127,7 +127,7 @@ def _tokens(row: Any, places: NDArray[np.intp]) -> Any:
     import torch
 
     chosen = row.detach()[torch.as_tensor(places, device=row.device)]
-    return numpy_of(chosen) if chosen.device.type == "cpu" else chosen.float()
+    return seen(chosen)
 
 
 def _line(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
+from .._errors import AssayError
 from .._types import Floats
 
 Loss: TypeAlias = Literal["cross_entropy", "binary", "squared"]
@@ -27,7 +28,11 @@ def says(model: Any, X: Any, *, numbers: bool) -> tuple[Floats, Loss]:
         return np.asarray(model.predict(X), float), "squared"
     scores = _scores(model.decision_function(X)) if hasattr(model, "decision_function") else None
     if not hasattr(model, "predict_proba"):
-        assert scores is not None
+        if scores is None:
+            raise AssayError(
+                f"The training of {type(model).__name__} cannot be followed, as it gives neither scores nor "
+                "probabilities; take one with decision_function or predict_proba."
+            )
         return read(scores)
     chances = np.asarray(model.predict_proba(X), float)
     if scores is not None and are_logits(scores, chances):

@@ -7,6 +7,7 @@ from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
@@ -98,7 +99,8 @@ def follow(
     assert y is not None
     if isinstance(model, Pipeline):
         steps, model = clone(model[:-1]), model[-1]
-        X = np.asarray(fitted(steps, X, y).transform(X))
+        X = fitted(steps, X, y).transform(X)
+        X = X if issparse(X) else np.asarray(X)
     if library(model) == "skorch":
         from ._skorch import fit
 

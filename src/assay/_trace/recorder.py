@@ -133,7 +133,8 @@ class Recorder:
         AssayError
             If shapes, keys, labels or the epoch do not fit, or a logit is not finite.
         """
-        self._turn(epoch)
+        if self._open is None or epoch != self._open.number:
+            self._turn(epoch)
         given, logits, targets, ids = logits, seen(logits), seen(targets), seen(ids)
         self._reader.check(logits, targets)
         rows = targets.shape[0]
@@ -261,8 +262,6 @@ class Recorder:
 
     def _turn(self, epoch: Any) -> None:
         now = self._open
-        if now is not None and epoch == now.number:
-            return
         if not is_whole(epoch) or epoch < 0:
             raise AssayError(f"Recorder got the epoch {epoch!r}; it needs a whole number of at least 0.")
         if now is not None and epoch < now.number:
@@ -338,7 +337,7 @@ class Recorder:
 
 
 def _checked(given: Any) -> NDArray[Any]:
-    ids = numpy_of(given) if hasattr(given, "shape") else np.asarray(given)
+    ids = np.array(numpy_of(given))
     if ids.dtype == object:
         ids = np.array(ids.tolist())
     if ids.ndim != 1 or not len(ids) or ids.dtype.kind not in "iuU":
