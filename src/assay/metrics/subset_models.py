@@ -14,13 +14,13 @@ import joblib
 import numpy as np
 from sklearn.base import clone
 
+from .._bar import bar
 from .._errors import AssayError
 from .._outputs import Output, Outputs, output_of
 from .._parallel import each
 from .._problem import Problem, is_torch
 from .._training import Training
 from .._types import Coalitions, Floats
-from ._bar import bar
 from ._check import whole
 
 BLOCK = 4  # subsets of one task: the weights of that many small networks stay in a cache

@@ -10,11 +10,11 @@ from typing import Any, final
 
 import numpy as np
 
+from .._bar import bar
 from .._errors import AssayError
 from .._gradients.torch_gradients import TorchGradients, require_torch
 from .._numbers import is_whole
 from .._problem import Data
-from .._progress import Bar, Progress, Silent
 from .._types import Floats
 from .lora import LoRA
 from .losses import answer_losses, lengths_of
@@ -54,7 +54,7 @@ class FineTuned:
 
     def answer_losses(self, rows: Data) -> Floats:
         """The mean loss of each row's answer, in nats a token, (n,)."""
-        return answer_losses(self.module, rows)
+        return answer_losses(self.module, rows, progress=False)
 
 
 def finetune(
@@ -65,7 +65,7 @@ def finetune(
     seed: int = 0,
     folder: str | Path | None = None,
     recorder: Callable[..., None] | None = None,
-    progress: Progress | None = None,
+    progress: bool = True,
 ) -> FineTuned:
     """Fine-tune a causal language model by LoRA to give each row's answer; the model itself stays as it is.
 
@@ -85,8 +85,8 @@ def finetune(
         Keeps each epoch; the same call after an interrupt carries on after the last one, to the same bits.
     recorder : callable, optional
         A `Recorder(rows.ids, loss="binary")`, called with (ids, log odds, ones, epoch=...) of each batch.
-    progress : Progress, optional
-        Told of the rows that are done.
+    progress : bool
+        Show a bar on stderr, if that is a terminal.
 
     Returns
     -------
@@ -106,10 +106,10 @@ def finetune(
     done = _Folder(folder, module, rows, recipe, seed) if folder is not None else None
     if done is not None:
         run.restore(done.states())
-    with (progress or Silent()).stage("Fine-tuning", recipe.epochs * len(rows)) as bar:
-        bar.advance(run.epochs * len(rows))
+    with bar("Fine-tuning", recipe.epochs * len(rows), progress) as tell:
+        tell(run.epochs * len(rows))
         while run.epochs < recipe.epochs:
-            state = run.epoch(bar)
+            state = run.epoch(tell)
             if done is not None:
                 done.keep(state)
     return run.result()
@@ -203,7 +203,7 @@ class _Run:
         state = self._optimizer.state_dict()
         self._optimizer.load_state_dict({**state, "state": {i: dict(m) for i, m in enumerate(moments)}})
 
-    def epoch(self, bar: Bar) -> dict[str, Any]:
+    def epoch(self, tell: Callable[[float], None]) -> dict[str, Any]:
         """Pass the rows once, in an order of its own, and give what is to be kept."""
         import torch
 
@@ -215,7 +215,7 @@ class _Run:
             for step in range(self._steps):
                 places = order[step * size : (step + 1) * size]
                 losses[places] = self._step(places, number, number * self._steps + step)
-                bar.advance(len(places))
+                tell(len(places))
         self._module.eval()
         rates = self._rates[number * self._steps : (number + 1) * self._steps]
         state = {

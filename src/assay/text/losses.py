@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._bar import bar
 from .._errors import AssayError
 from .._gradients.torch_gradients import require_torch
 from .._problem import Data
-from .._progress import Progress, Silent
 from .._types import Floats, Positions
 from .rows import NOTHING, token_rows
 
 TOKENS = 2048  # of a batch, padding included
 
 
-def answer_losses(model: Any, rows: Data, *, progress: Progress | None = None) -> Floats:
+def answer_losses(model: Any, rows: Data, *, progress: bool = True) -> Floats:
     """The mean loss, in nats, of the tokens of each row's answer, (n,).
 
     Parameters
@@ -28,8 +28,8 @@ def answer_losses(model: Any, rows: Data, *, progress: Progress | None = None) -
         A causal language model of transformers, or the `module` of a `FineTuned`.
     rows : Data
         Of `token_rows`.
-    progress : Progress, optional
-        Told of the rows that are done.
+    progress : bool
+        Show a bar on stderr, if that is a terminal.
 
     Raises
     ------
@@ -40,14 +40,14 @@ def answer_losses(model: Any, rows: Data, *, progress: Progress | None = None) -
     import torch
 
     with (
-        (progress or Silent()).stage("Losses of answers", len(rows)) as bar,
+        bar("Losses of answers", len(rows), progress) as tell,
         torch.no_grad(),
         resting(module),
     ):
         for places, part in batches(rows):
             losses, counts = module.token_losses(part)
             found[places] = (losses.sum(dim=1) / counts).double().numpy()
-            bar.advance(len(places))
+            tell(len(places))
     return found
 
 
@@ -58,7 +58,7 @@ def token_losses(
     answers: Sequence[str],
     *,
     length: int = 1024,
-    progress: Progress | None = None,
+    progress: bool = True,
 ) -> tuple[Floats, Floats]:
     """The mean loss of each answer's tokens, in nats, after its prompt and alone, (n,) both, for `ifd`.
 
@@ -70,7 +70,8 @@ def token_losses(
     model : PreTrainedModel
         A causal language model, such as a small one that judges for a large one.
     tokenizer, prompts, answers, length : see `token_rows`
-    progress : Progress, optional
+    progress : bool
+        As of `answer_losses`.
 
     Raises
     ------

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .._bar import bar
 from .._errors import AssayError
 from .._problem import Data
-from .._progress import Progress, Silent
 from .._types import Floats
 from .losses import as_answers, batches, resting
 from .rows import NOTHING
@@ -19,7 +19,7 @@ def representations(
     rows: Data,
     *,
     of: Literal["prompt", "row"] = "prompt",
-    progress: Progress | None = None,
+    progress: bool = True,
 ) -> Floats:
     """The mean of the last hidden states of each row's prompt, or of the whole row, (n, d).
 
@@ -31,7 +31,8 @@ def representations(
         Of `token_rows`.
     of : "prompt" | "row"
         With "row", the answer is read, too: what a label-blind method must not see.
-    progress : Progress, optional
+    progress : bool
+        As of `answer_losses`.
 
     Raises
     ------
@@ -46,12 +47,12 @@ def representations(
     from ._answers import split
 
     order = []
-    with (progress or Silent()).stage("Representations", len(rows)) as bar, torch.no_grad(), resting(module):
+    with bar("Representations", len(rows), progress) as tell, torch.no_grad(), resting(module):
         for places, part in batches(rows):
             tokens, labels = split(part)
             read = (tokens != NOTHING) & ((labels == NOTHING) | (of == "row"))
             states = module.states(tokens) * read[:, :, None]
             found.append((states.sum(dim=1) / read.sum(dim=1, keepdim=True)).double().numpy())
             order.append(places)
-            bar.advance(len(places))
+            tell(len(places))
     return np.concatenate(found)[np.argsort(np.concatenate(order))]
