@@ -27,7 +27,10 @@ SMALL = Problem(Data(X, [0, 1, 0, 1, 1, 0]), Data(V, V[:, 0] > 0))
 def test_one_chain_of_all_orders_is_shapley_of_the_proxy():
     """A chain of all rows, along all 720 orders, has the Shapley values of the enumerated proxy game."""
     axes = PCA(3, svd_solver="full").fit(X)
-    train, valid = Data(axes.transform(X), SMALL.train.y), Data(axes.transform(V), SMALL.valid.y)
+    unit = np.sqrt(axes.transform(X).var(axis=0, ddof=1).mean())
+    train, valid = (
+        Data(axes.transform(rows) / unit, part.y) for rows, part in ((X, SMALL.train), (V, SMALL.valid))
+    )
     game = ModelGame(Problem(train, valid, LogisticRegression()))
     chain = Chain(proxied(SMALL, 3), 2, 0.0)
     values, paid = chain.along(np.arange(6), np.array(list(permutations(range(6)))), 0)
@@ -100,12 +103,17 @@ def test_a_chain_of_one_class_shares_its_gain():
 
 
 def test_components_are_those_of_the_training_rows():
-    """Both sides are projected on the training rows' components; fewer columns stay as they are."""
+    """Both sides are projected on the training rows' components, in their unit; fewer columns stay."""
     found = proxied(two_clouds(n=30), 1)
     p = two_clouds(n=30)
     axes = PCA(1, svd_solver="full").fit(p.train.X)
-    np.testing.assert_allclose(found.train.X, axes.transform(p.train.X))
-    np.testing.assert_allclose(found.valid.X, axes.transform(p.valid.X))
+    unit = axes.transform(p.train.X).std(ddof=1)
+    np.testing.assert_allclose(found.train.X, axes.transform(p.train.X) / unit)
+    np.testing.assert_allclose(found.valid.X, axes.transform(p.valid.X) / unit)
+    scaled = Data(7 * p.train.X, p.train.y), Data(7 * p.valid.X, p.valid.y)
+    np.testing.assert_allclose(
+        proxied(replace(p, train=scaled[0], valid=scaled[1]), 1).train.X, found.train.X
+    )
     assert proxied(p, 2).train.X is p.train.X
     assert proxied(p, None).train.X is p.train.X
 
@@ -117,9 +125,8 @@ def test_the_proxy():
     model = make_pipeline(scaler, LogisticRegression(C=3))
     found = proxied(replace(p, model=model), 1)
     assert found.model.C == 3
-    np.testing.assert_allclose(
-        np.abs(found.train.X), np.abs(PCA(1).fit_transform(scaler.transform(p.train.X)))
-    )
+    axis = PCA(1).fit_transform(scaler.transform(p.train.X))
+    np.testing.assert_allclose(np.abs(found.train.X), np.abs(axis / axis.std(ddof=1)))
     assert isinstance(proxied(replace(p, model=None), None).model, LogisticRegression)
     numbers = Problem(Data(p.train.X, p.train.X[:, 0]), Data(p.valid.X, p.valid.X[:, 0]), score="r2")
     assert isinstance(proxied(numbers, None).model, Ridge)

@@ -28,7 +28,8 @@ def proxied(problem: Problem, components: int | None) -> Problem:
     problem : Problem
         Its model is the proxy; logistic regression (of numbers, ridge) if it is none that refits.
     components : int, optional
-        How many are kept of more columns; the columns as they are if not given.
+        How many are kept of more columns, scaled by one factor to a mean variance of 1, so that the penalty
+        of the proxy does not hang on the units; the columns as they are if not given.
     """
     model = problem.model
     if model is None or is_torch(model) or is_booster(model):
@@ -38,7 +39,8 @@ def proxied(problem: Problem, components: int | None) -> Problem:
     if components is None or train.X.shape[1] <= components or len(train) <= components:
         return problem
     space = PCA(components, svd_solver="full").fit(train.dense)
-    parts = [part and replace(part, X=space.transform(part.dense)) for part in (train, valid)]
+    unit = float(np.sqrt(space.explained_variance_.mean())) or 1.0
+    parts = [part and replace(part, X=space.transform(part.dense) / unit) for part in (train, valid)]
     return replace(problem, train=parts[0], valid=parts[1])
 
 

@@ -43,7 +43,8 @@ class TransferredShapley(Valuer):
     Parameters
     ----------
     components : int, optional
-        Principal components of the training rows that the proxy sees, at least 1; None for X as it is.
+        Principal components of the training rows that the proxy sees, scaled by one factor to a mean variance
+        of 1, at least 1; X is taken as it is if it has no more columns, and with None.
     subset : int
         Rows of a chain, at least 2; all of them where there are fewer.
     orders : int
@@ -68,7 +69,7 @@ class TransferredShapley(Valuer):
     """
 
     components: int | None = 32
-    subset: int = 200
+    subset: int = 100
     orders: int = 2
     tolerance: float | Literal["bootstrap"] = 0.0
     needs: ClassVar[Needs] = Needs.LABELS | Needs.VALID
