@@ -8,7 +8,7 @@ import sys
 SCRIPTS = (
     *("permutations", "overhead", "adult", "leave_one_out", "large"),
     *("neighbors", "neighbors_approximate", "data_oob", "transport", "stream"),
-    *("influence", "gradients", "trees", "in_run"),
+    *("influence", "gradients", "trees", "in_run", "trace"),
 )
 
 failed = []

@@ -33,7 +33,7 @@ def check(trace: Trace, epoch: int, expected, rtol=1e-5, atol=1e-6):
 
 
 @pytest.mark.parametrize("kind", ["numpy", "torch", "float64", "bfloat16", "half"])
-@pytest.mark.parametrize("classes", [2, 3, 10])
+@pytest.mark.parametrize("classes", [2, 3, 10, 100])
 def test_recorded_values_are_those_of_log_softmax(kind, classes):
     """Every measure is that of the logits by hand, for arrays and tensors of any precision."""
     logits = 3 * RNG.normal(size=(50, classes)).astype(np.float32)
@@ -147,7 +147,8 @@ def test_loaders_of_torch_may_do_what_they_like():
 def test_torch_and_numpy_read_alike():
     """The functions that read tensors where they lie give what numpy gives."""
     logits, codes = torch.randn(30, 5) * 4, torch.randint(5, (30,))
-    for work, given in ((of_logits, logits), (of_one_logit, logits[:, 0])):
+    wide = torch.randn(30, 90) * 4
+    for work, given in ((of_logits, logits), (of_logits, wide), (of_one_logit, logits[:, 0])):
         one, two = work(torch, given, codes), work(np, given.numpy(), codes.numpy())
         np.testing.assert_allclose(one.numpy(), two, rtol=1e-5, atol=1e-6)
 

@@ -8,20 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 KINDS = ("losses", "margins", "probabilities", "errors")
+WIDE = 64  # classes from which on rows are read as they lie
 
 
 def of_logits(xp: Any, logits: Any, codes: Any) -> Any:
     """The four `KINDS`, (4, b), of logits (b, c), c >= 2, and labels as codes (b,)."""
     rows = xp.arange(len(codes))
-    turned = np.ascontiguousarray(logits.T) if xp is np else logits.T.contiguous()  # sums by row are slow
+    if logits.shape[1] > WIDE:
+        others = logits - logits[rows, codes][:, None]
+        others[rows, codes] = -np.inf
+        return _of_others(xp, others, axis=1)
+    turned = np.ascontiguousarray(logits.T) if xp is np else logits.T.contiguous()  # short sums are slow
     others = turned - turned[codes, rows]
     others[codes, rows] = -np.inf
-    return _of_others(xp, others)
+    return _of_others(xp, others, axis=0)
 
 
 def of_one_logit(xp: Any, logits: Any, codes: Any) -> Any:
     """The same of the logit of class 1, (b,), as if that of class 0 were 0."""
-    return _of_others(xp, xp.where(codes > 0, -logits, logits)[None])
+    return _of_others(xp, xp.where(codes > 0, -logits, logits)[None], axis=0)
 
 
 def of_numbers(outputs: NDArray[Any], targets: NDArray[Any]) -> NDArray[Any]:
@@ -31,13 +36,18 @@ def of_numbers(outputs: NDArray[Any], targets: NDArray[Any]) -> NDArray[Any]:
     return np.stack([squares, unknown, unknown, np.sqrt(squares)])
 
 
-def _of_others(xp: Any, others: Any) -> Any:
-    """From the other logits minus the label's, (c, b): one exponential, no difference of numbers near 1."""
-    top = xp.amax(others, axis=0)
+def _of_others(xp: Any, others: Any, *, axis: int) -> Any:
+    """From the other logits minus the label's, classes along the axis; they are overwritten.
+
+    One exponential, and no difference of numbers near 1.
+    """
+    top = xp.amax(others, axis=axis)
     shift = xp.clip(top, 0, None)
-    parts = xp.exp(others - shift)
-    rest, own = parts.sum(axis=0), xp.exp(-shift)
+    others -= shift[:, None] if axis else shift
+    parts = xp.exp(others, out=others)
+    rest, own = parts.sum(axis=axis), xp.exp(-shift)
     total = rest + own
     losses = xp.where(top > 0, shift + xp.log(total), xp.log1p(rest))
-    errors = xp.sqrt((parts * parts).sum(axis=0) + rest * rest) / total
+    parts *= parts
+    errors = xp.sqrt(parts.sum(axis=axis) + rest * rest) / total
     return xp.stack([losses, 0.0 - top, own / total, errors])

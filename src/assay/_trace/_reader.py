@@ -13,7 +13,7 @@ from ._measures import KINDS, of_logits, of_numbers, of_one_logit
 from ._parts import as_floats, is_tensor, numpy_of, seen
 
 LOSSES = ("cross_entropy", "binary", "squared")
-TOKENS = 2**22  # numbers of a block of tokens
+TOKENS = 2**20  # numbers of a block of tokens
 IGNORED = -100  # the target of tokens that torch's losses leave out
 
 
