@@ -35,9 +35,9 @@ class HiddenStateDrift(Valuer):
     over traces. Shifting, turning or stretching the states of any epoch changes nothing.
 
     Neither labels nor outputs are looked at, so one score serves a network of many heads, or of none. For the
-    same reason it does *not* find wrong labels: it is near chance there, as states follow labels only where
-    a network learns them by heart. It tells rows that are hard in themselves, and so tells a hard row from a
-    wrong label where both have a low `Cartography`; see the measurements in the guide.
+    same reason it does *not* find wrong labels: it is near chance there, as states follow labels only where a
+    network learns them by heart. What it finds, to a degree, are rows that are hard whatever their label; the
+    guide has the measurements.
 
     Cost: three passes over the hidden states of the trace, and n k² multiplications an epoch for states of k
     numbers.
