@@ -96,3 +96,19 @@ def test_bad_models_and_rows(tiny, letters):
     with pytest.raises(AssayError, match="choose 'prompt' or 'row'"):
         representations(tiny, rows, of="answer")
     assert assay.text.token_rows is token_rows
+
+
+def test_gradients_go_by_the_whole_model(tiny, letters):
+    """The name of a network's gradients changes with a weight of the frozen blocks or the head, and only then."""
+    from copy import deepcopy
+
+    from assay import TorchGradients
+    from assay.text import LoRA, with_adapters
+
+    names = {TorchGradients(with_adapters(tiny, LoRA(last=1)), "binary").fingerprint for _ in range(2)}
+    for part in ("model.layers.0.mlp.up_proj.weight", "lm_head.weight", "model.embed_tokens.weight"):
+        other = deepcopy(tiny)
+        with torch.no_grad():
+            other.get_parameter(part)[0, 0] += 1e-3
+        names.add(TorchGradients(with_adapters(other, LoRA(last=1)), "binary").fingerprint)
+    assert len(names) == 4

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from copy import copy, deepcopy
+from functools import cached_property
+from hashlib import blake2b
 from typing import Any, Self
 
 import numpy as np
@@ -42,6 +44,10 @@ class Answers(nn.Module):
         for parameter in self.upper.parameters():
             parameter.requires_grad_(False)
 
+    def extra_repr(self) -> str:
+        """The model that is frozen: what is kept of gradients goes by it."""
+        return f"model={self.frozen.digest}"
+
     def forward(self, rows: Any) -> Any:
         """The log odds, (b, 1)."""
         losses, counts = self.token_losses(rows)
@@ -79,6 +85,15 @@ class _Frozen:
         self._embed = model.get_input_embeddings()
         self._kept: dict[bytes, Any] = {}
         self._bytes = 0
+
+    @cached_property
+    def digest(self) -> str:
+        """A name of the model's weights, by the sum of each and of its squares."""
+        digest = blake2b(digest_size=16)
+        for name, tensor in self.model.state_dict().items():
+            sums = tensor.double().sum(), tensor.double().square().sum()
+            digest.update(f"{name} {tuple(tensor.shape)} {[float(s).hex() for s in sums]}".encode())
+        return digest.hexdigest()
 
     def logits(self, states: Any) -> Any:
         """What the head says, (b, vocabulary), of states (b, d); no gradient goes into the head."""

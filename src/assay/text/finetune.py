@@ -19,6 +19,8 @@ from .._types import Floats
 from .lora import LoRA
 from .losses import answer_losses, lengths_of
 
+BATCH = 16  # rows whose gradients are taken at once: every block keeps what it made of each token
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,12 @@ class FineTuned:
     def gradients(self) -> TorchGradients:
         """Gradients by the low-rank weights at each epoch's end: `Problem(rows, target, gradients=...)`."""
         return TorchGradients(
-            self.module, "binary", checkpoints=self.checkpoints, rates=self.rates, moments=self.moments
+            self.module,
+            "binary",
+            checkpoints=self.checkpoints,
+            rates=self.rates,
+            moments=self.moments,
+            batch=BATCH,
         )
 
     def answer_losses(self, rows: Data) -> Floats:

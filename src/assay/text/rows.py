@@ -36,15 +36,15 @@ def token_rows(
     prompts, answers : sequence of str, (n,)
         A prompt may be empty, an answer may not. Blanks between the two belong to one of them.
     length : int
-        The most tokens of a row, at least 2.
+        The most tokens of a row, at least 2; the same for rows to value and rows that judge them.
     ids, groups : array-like of shape (n,), optional
         As of `Data`.
 
     Returns
     -------
     Data
-        X of shape (n, 2 T), T the longest row: the T tokens, then the same with -1 wherever the token does
-        not belong to the answer; -1 after the end. y is 1: the event that the row's answer is given.
+        X of shape (n, 2 `length`): the tokens, then the same with -1 wherever the token does not belong to
+        the answer; -1 after the end. y is 1: the event that the row's answer is given.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def token_rows(
     ...     bos_token_id = 0
     ...     def __call__(self, texts, add_special_tokens):
     ...         return {"input_ids": [[ord(c) - 96 for c in text] for text in texts]}
-    >>> token_rows(Letters(), ["ab", ""], ["c", "de"]).X.astype(int).tolist()
+    >>> token_rows(Letters(), ["ab", ""], ["c", "de"], length=4).X.astype(int).tolist()
     [[0, 1, 2, 3, -1, -1, -1, 3], [0, 4, 5, -1, -1, 4, 5, -1]]
     """
     _check_texts(prompts, answers, length)
@@ -76,8 +76,7 @@ def token_rows(
             f"The answer of row {empty[0]} has no token; leave such rows out ({len(empty)} of them)."
         )
     rows = [_joined(start, before, after, length) for before, after in zip(asked, given, strict=True)]
-    widest = max(len(tokens) for tokens, _ in rows)
-    X = np.full((len(rows), 2, widest), NOTHING, dtype=np.float32)  # exact for every vocabulary below 2^24
+    X = np.full((len(rows), 2, length), NOTHING, dtype=np.float32)  # exact for every vocabulary below 2^24
     for row, (tokens, first) in zip(X, rows, strict=True):
         row[0, : len(tokens)] = tokens
         row[1, first : len(tokens)] = tokens[first:]
