@@ -22,8 +22,8 @@ class AUM(Valuer):
     The margin is the logit of the label minus the largest other one. Rows with a wrong label are pulled to
     another class by the rows like them, so their area is low, often below 0; where to cut is what
     `aum_errors` finds. The paper stops before the first drop of the learning rate, while wrong labels are not
-    learnt by heart yet; so cut the trace there if the rate drops. Epochs in which a row was not seen do not
-    count; several traces are averaged. For classes only.
+    learnt by heart yet; so record the epochs up to there. Epochs in which a row was not seen do not count;
+    several traces are averaged. For classes only.
 
     Cost: one pass over the margins of the trace, or one training where there is none.
 
