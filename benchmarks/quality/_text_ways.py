@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ class Pool:
     told: Texts
     recipe: LoRA
     seed: int
+    kept: Path
     valuations: dict[str, Valuation] = field(default_factory=dict)
 
     @property
@@ -69,13 +71,17 @@ class Pool:
 
     def valued(self, name: str) -> Valuation:
         """The valuation by a method, computed once."""
+        file = self.kept / f"{self.seed} {name}.parquet"
+        if name not in self.valuations and file.exists():
+            self.valuations[name] = Valuation.load(file)
         if name not in self.valuations:
             if name == "InRun":
-                self.valuations[name] = self._in_run()
+                found = self._in_run()
             else:
                 problem = self.embedded if name in ("TransferredShapley", "KNNShapley") else self.tuned
-                method = {"DsDm": assay.DsDm(), "LESS": assay.LESS()}.get(name, name)
-                self.valuations[name] = value(problem, method, seed=self.seed, progress=False)
+                found = value(problem, name, seed=self.seed, progress=False)
+            found.save(file)
+            self.valuations[name] = found
         return self.valuations[name]
 
     def _in_run(self) -> Valuation:
@@ -113,6 +119,19 @@ def _of_less_lengths(pool: Pool, k: int) -> np.ndarray:
     return chosen.baselines["length_matched"][0]
 
 
+def _by_side(name: str) -> Callable[[Pool, int], np.ndarray]:
+    """Half of the rows from those that help judges of the one answer more, half from those of the other."""
+
+    def way(pool: Pool, k: int) -> np.ndarray:
+        valuation = pool.valued(name)
+        assert valuation.per_valid is not None
+        answers = np.array(pool.told.answers)
+        sides = [valuation.per_valid[:, answers == answer].mean(axis=1) for answer in np.unique(answers)]
+        return select(valuation, k, strategy="per_group", groups=np.argmax(sides, axis=0), quota="equal").rows
+
+    return way
+
+
 def _right(pool: Pool, k: int) -> np.ndarray:
     return np.flatnonzero(pool.texts.kinds == "right")[:k]
 
@@ -125,10 +144,14 @@ WAYS: dict[str, Callable[[Pool, int], np.ndarray]] = {
     "random": _chance,
     "of LESS's lengths": _of_less_lengths,
     "LESS": _top("LESS"),
+    "LESS, by side": _by_side("LESS"),
     "coverage (LESS)": lambda pool, k: select(pool.valued("LESS"), k, strategy="coverage").rows,
     "influence (DataInf)": _top("DataInf"),
+    "influence, by side": _by_side("DataInf"),
     "DsDm": _top("DsDm"),
+    "DsDm, by side": _by_side("DsDm"),
     "in-run Shapley": _top("InRun"),
+    "in-run, by side": _by_side("InRun"),
     "TransferredShapley": _top("TransferredShapley"),
     "KNNShapley": _top("KNNShapley"),
     "Superfiltering": lambda pool, k: superfilter(pool.token_losses(), k).rows,

@@ -78,7 +78,8 @@ def trial(seed: int) -> dict[str, Any]:
     torch.set_num_threads(1)
     file = KEPT / f"{seed}.json"
     found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-    sizes = [round(share * POOL) for share in SHARES]
+    KEPT.mkdir(parents=True, exist_ok=True)
+    sizes = [round(share * POOL) for share in sorted(SHARES, key=lambda share: abs(share - 0.1))]
     cells = [(way, k) for k in sizes for way in WAYS] + [(ALL, POOL)]
     if all(f"{way} {k}" in found for way, k in cells):
         return found
@@ -88,7 +89,7 @@ def trial(seed: int) -> dict[str, Any]:
         token_rows(tokenizer, part.prompts, part.answers, length=LENGTH)
         for part in (pool_texts, told, judge_texts)
     )
-    pool = Pool(model, tokenizer, rows, target, pool_texts, told, RECIPE, seed)
+    pool = Pool(model, tokenizer, rows, target, pool_texts, told, RECIPE, seed, KEPT)
     for done, (way, k) in enumerate(cells):
         name = f"{way} {k}"
         if name in found:
@@ -100,7 +101,6 @@ def trial(seed: int) -> dict[str, Any]:
         loss, hits = judged(tuned, judges, judge_texts, tokenizer)
         right = float((pool_texts.kinds[chosen] == "right").mean())
         found[name] = {"loss": loss, "accuracy": hits, "right": right, "seconds": took}
-        KEPT.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(found, indent=1))
         line = f"seed {seed} {done + 1}/{len(cells)} {name}: loss {loss:.3f}, accuracy {hits:.3f}"
         print(
