@@ -28,6 +28,7 @@ from ._run import markdown
 
 SETTINGS = [(data, noise) for data in ROWS for noise in NOISES]
 WORKERS = 2
+Found = dict[tuple[str, str], list[dict[str, Any]]]  # results of every seed by data and noise
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -40,15 +41,15 @@ def interval(values: Sequence[float]) -> str:
     return f"{mean} ± {half:.3f}"
 
 
-def results(seeds: int) -> dict[tuple[str, str], list[dict[str, Any]]]:
+def results(seeds: int) -> Found:
     """What every task found, cleanlab's side with it, by data and noise."""
-    tasks = [(data, noise, seed) for seed in range(seeds) for data, noise in SETTINGS]
+    tasks = [(data, noise, seed) for data, noise in SETTINGS for seed in range(seeds)]
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     with ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn")) as pool:
         for count, path in enumerate(pool.map(run, tasks), 1):
             print(f"{count} of {len(tasks)}: {path.stem}", file=sys.stderr, flush=True)
     theirs = _cleanlab(tasks)
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {setting: [] for setting in SETTINGS}
+    found: Found = {setting: [] for setting in SETTINGS}
     for data, noise, seed in tasks:
         name = f"{data}, {noise}, {seed}"
         mine = json.loads((RESULTS / f"{name}.json").read_text())
@@ -68,25 +69,25 @@ def _cleanlab(tasks: Sequence[tuple[str, str, int]]) -> dict[str, dict[str, Any]
     return {line["task"]: line for line in map(json.loads, out.read_text().splitlines())}
 
 
-def table(found: dict[tuple[str, str], list[dict[str, Any]]], measure: str, methods: Sequence[str]) -> str:
+def table(found: Found, measure: str, methods: Sequence[str]) -> str:
     """A line a method, best on average first; the mean and its interval for each data and noise."""
     lines = []
     for method in methods:
         cells = [[line[measure][method] for line in found[setting]] for setting in SETTINGS]
-        mean = float(np.mean(cells))
+        mean = float(np.mean([np.mean(cell) for cell in cells]))
         lines.append((mean, [method, *map(interval, cells), f"{mean:.3f}"]))
     header = ["method", *(f"{data}, {noise}" for data, noise in SETTINGS), "mean"]
     return markdown(header, [line for _, line in sorted(lines, key=lambda line: -line[0])])
 
 
-def cuts(found: dict[tuple[str, str], list[dict[str, Any]]]) -> str:
+def cuts(found: Found) -> str:
     """Precision and recall of what is flagged."""
     lines = []
     for name, key in (("aum_errors", "cut"), ("cleanlab, find_label_issues", "cleanlab cut")):
         for what in ("precision", "recall"):
             cells = [[line[key][what] for line in found[setting]] for setting in SETTINGS]
-            lines.append([f"{name}: {what}", *map(interval, cells), f"{np.mean(cells):.3f}"])
-    return markdown(["", *(f"{data}, {noise}" for data, noise in SETTINGS), "mean"], lines)
+            lines.append([f"{name}: {what}", *map(interval, cells)])
+    return markdown(["", *(f"{data}, {noise}" for data, noise in SETTINGS)], lines)
 
 
 def main(seeds: int = 5) -> None:

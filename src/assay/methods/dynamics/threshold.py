@@ -57,7 +57,9 @@ def threshold_labels(
     ['a', 'b', 'b', 'threshold', 'threshold', 'a']
     """
     y = np.asarray(y)
-    y = y.astype(np.int64) if y.dtype.kind == "b" else y
+    if y.dtype == object and all(isinstance(name, str) for name in y.ravel()):
+        y = y.astype(str)  # text as pandas has it
+    y = y.astype(np.int64) if y.dtype.kind in "biu" else y  # where there is room for one more class
     if y.ndim != 1 or not len(y) or (y.dtype.kind not in "iuU" and not _whole(y)):
         raise AssayError(
             f"y ({y.dtype}, shape {y.shape}) needs to be one class a row, as text or whole numbers."

@@ -148,4 +148,6 @@ def _runs(source: Any, seed: int) -> Runs:
             f"training_map takes a trace, a list of them, or a problem, not {type(source).__name__}; pass an "
             "assay.Trace."
         )
+    if any(np.isnan(trace.margins).all() and not np.isnan(trace.losses).all() for trace in traces):
+        raise AssayError("training_map is for classes, and a trace is of numbers, which have no margins.")
     return Runs("training_map", [trace.aligned(traces[0].ids) for trace in traces])
