@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ._errors import AssayError
 from ._numbers import is_number, is_whole
@@ -71,3 +71,14 @@ class Training:
                     f"Training.{name} is {getattr(self, name)!r}; rate is above 0, momentum from 0 to below "
                     "1, weight_decay at least 0."
                 )
+
+
+def optimizer_of(training: Training, module: Any) -> Any:
+    """The optimizer of torch for what is trained of a module."""
+    import torch
+
+    own = [p for p in module.parameters() if p.requires_grad]
+    options: dict[str, Any] = {"lr": training.rate, "weight_decay": training.weight_decay}
+    if training.optimizer == "adam":
+        return torch.optim.Adam(own, **options)
+    return torch.optim.SGD(own, momentum=training.momentum, **options)

@@ -113,6 +113,26 @@ def test_first_epoch_in_one_batch_by_hand():
     np.testing.assert_allclose(weights, truth, rtol=1e-6)
 
 
+@pytest.mark.parametrize("nothing", ["loss", "cost"])
+def test_a_factor_of_nothing_moves_nothing(nothing):
+    """Rows that are fitted exactly, or lie on the judges, are told apart by the other factor alone."""
+    losses, points = (LOSSES, X * 0) if nothing == "cost" else (LOSSES * 0, X)
+    space = Space(points, points[:1] if nothing == "cost" else Z, EPSILON)
+    slope, _ = space.slope(losses, torch.zeros(5).double(), torch.arange(5))
+    truth = (LOSSES - LOSSES.mean()) / LOSSES.mean() / 5
+    if nothing == "loss":
+        f, g = potentials(costs(X, Z), torch.full((5,), 0.2).double().log(), EPSILON)
+        truth = 2 * (f - f.mean()) / (f.mean() + g.mean()) / 5
+    np.testing.assert_allclose(slope.numpy(), truth.numpy(), rtol=1e-7, atol=1e-15)
+
+
+def test_a_training_that_diverges_is_named():
+    """A loss that is not finite is refused by its cause."""
+    how = LossVal(training=Training(rate=1e150, epochs=3, inits=1))
+    with pytest.raises(AssayError, match=r"^LossVal: the network's loss is not finite; lower the rate"):
+        value(planted(0, "number")[0], how)
+
+
 def planted(seed: int, kind: str) -> tuple[Problem, np.ndarray]:
     """Rows of which a fifth have wrong labels, or features far from those of the judges."""
     rng = np.random.default_rng(seed)

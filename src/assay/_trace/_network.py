@@ -10,7 +10,7 @@ import numpy as np
 
 from .._gradients.torch_gradients import require_torch
 from .._problem import Data, Problem
-from .._training import Training
+from .._training import Training, optimizer_of
 from .recorder import Recorder
 from .trace import Trace
 
@@ -36,7 +36,7 @@ def train(
     inputs = torch.as_tensor(np.array(data.dense), dtype=dtype)
     targets = torch.as_tensor(_targets(problem, numbers=numbers), dtype=dtype if numbers else torch.long)
     loss = mse_loss if numbers else cross_entropy
-    optimizer = _optimizer(network, training)
+    optimizer = optimizer_of(training, network)
     rng = np.random.default_rng(seed)
     with (
         torch.random.fork_rng(devices=[]),
@@ -68,12 +68,3 @@ def _targets(problem: Problem, *, numbers: bool) -> Any:
     if numbers:
         return np.array(y, float)
     return np.searchsorted(problem.classes, y)  # type: ignore[arg-type]
-
-
-def _optimizer(network: Any, training: Training) -> Any:
-    import torch
-
-    options: dict[str, Any] = {"lr": training.rate, "weight_decay": training.weight_decay}
-    if training.optimizer == "adam":
-        return torch.optim.Adam(network.parameters(), **options)
-    return torch.optim.SGD(network.parameters(), momentum=training.momentum, **options)

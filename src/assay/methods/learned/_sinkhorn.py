@@ -6,6 +6,7 @@ from typing import Any
 
 MOST_PASSES = 2000
 TOLERANCE = 1e-2  # of the mass that may be out of place in a step of training
+LEAST = 1e-100  # of a factor of the loss, whose logarithm and square are still numbers
 
 
 def costs(X: Any, Z: Any) -> Any:
@@ -48,6 +49,10 @@ def potentials(cost: Any, logs: Any, epsilon: float, start: Any = None, toleranc
 
 
 def loss_val(losses: Any, weights: Any, f: Any, g: Any) -> Any:
-    """The loss of LossVal, to be derived by `losses` and `weights` (b,): f is that of the transport."""
+    """The loss of LossVal, to be derived by `losses` and `weights` (b,): f is that of the transport.
+
+    A factor of 0, of rows that are fitted exactly or lie on the judging rows, moves nothing.
+    """
     shares = weights / weights.sum()
-    return (shares * losses).sum() * ((shares * f).sum() + g.mean()) ** 2
+    mean, cost = (shares * losses).sum(), (shares * f).sum() + g.mean()
+    return mean.clamp(min=LEAST) * cost.clamp(min=LEAST) ** 2

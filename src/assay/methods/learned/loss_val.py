@@ -13,7 +13,7 @@ from ..._gradients.torch_gradients import one_thread, require_torch
 from ..._numbers import is_number, is_whole
 from ..._problem import Problem
 from ..._spread import variance
-from ..._training import Training
+from ..._training import Training, optimizer_of
 from ..._types import Floats
 from ..._valuation import Status, Valuation
 from ..._valuer import Needs, Valuer
@@ -113,7 +113,7 @@ class LossVal(Valuer):
 
         how, network, n = self.training, trained.fresh(rng), len(trained.targets)
         logs, g = torch.zeros(n, dtype=torch.float64), None
-        optimizer = _optimizer(how, network)
+        optimizer = optimizer_of(how, network)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.integers(2**63)))  # for dropout
             for _ in range(how.epochs):
@@ -125,7 +125,7 @@ class LossVal(Valuer):
                     shares = torch.softmax(logs[rows], dim=0)
                     (shares.to(losses.dtype) * losses).sum().backward()
                     optimizer.step()
-                    slope, g = space.slope(losses.detach().double(), logs[rows], rows, g)
+                    slope, g = space.slope(_finite(losses.detach().double()), logs[rows], rows, g)
                     logs[rows] -= self.rate * len(rows) * slope
                 logs -= logs.mean()
         return n * torch.softmax(logs, dim=0).numpy()
@@ -174,10 +174,7 @@ class Space:
         return torch.autograd.grad(loss_val(losses, logs.exp(), f, g).log(), logs)[0], g
 
 
-def _optimizer(how: Training, network: Any) -> Any:
-    import torch
-
-    own = [p for p in network.parameters() if p.requires_grad]
-    if how.optimizer == "adam":
-        return torch.optim.Adam(own, lr=how.rate, weight_decay=how.weight_decay)
-    return torch.optim.SGD(own, lr=how.rate, momentum=how.momentum, weight_decay=how.weight_decay)
+def _finite(losses: Any) -> Any:
+    if not bool(losses.isfinite().all()):
+        raise AssayError("LossVal: the network's loss is not finite; lower the rate of LossVal.training.")
+    return losses
