@@ -134,6 +134,18 @@ def test_resumes_to_the_same_bits(tiny, rows, tmp_path):
         finetune(tiny, rows, recipe, folder=tmp_path, seed=1)
 
 
+def test_a_folder_goes_by_the_whole_model(tiny, rows, tmp_path):
+    """A model that differs below the blocks that are tuned does not carry on with what another left."""
+    from copy import deepcopy
+
+    finetune(tiny, rows, RECIPE, folder=tmp_path)
+    other = deepcopy(tiny)
+    with torch.no_grad():
+        next(other.base_model.layers[0].parameters()).mul_(2)
+    with pytest.raises(AssayError, match="another model, other rows"):
+        finetune(other, rows, RECIPE, folder=tmp_path)
+
+
 def test_recorder_changes_nothing(tiny, rows):
     """A trace of the tuning has each row's loss, and the weights are the same bits without it."""
     from assay import Recorder

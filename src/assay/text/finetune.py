@@ -263,7 +263,8 @@ class _Folder:
     def __init__(self, folder: str | Path, module: Any, rows: Data, recipe: LoRA, seed: int) -> None:
         self._folder = Path(folder)
         self._folder.mkdir(parents=True, exist_ok=True)
-        digest = blake2b(f"{recipe} {seed} {rows.X.shape}".encode() + rows.X.tobytes(), digest_size=16)
+        told = f"{module.frozen.digest} {recipe} {seed} {rows.X.shape}"
+        digest = blake2b(told.encode() + rows.X.tobytes(), digest_size=16)
         for name, tensor in module.state_dict().items():
             digest.update(name.encode() + tensor.numpy().tobytes())
         belongs = self._folder / "belongs"
