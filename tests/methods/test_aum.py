@@ -76,6 +76,18 @@ def test_threshold_labels_of_booleans():
     np.testing.assert_array_equal(labels, np.where(mask, 2, np.arange(30) % 2 == 0))
 
 
+def test_threshold_labels_have_room_and_take_text_of_pandas():
+    """256 classes of one byte become 257 with the additional one, and columns of objects are text."""
+    labels, mask = labels_of(np.arange(512).astype(np.uint8), seed=0)
+    assert (labels[mask] == 256).all()
+    np.testing.assert_array_equal(labels[~mask], (np.arange(512) % 256)[~mask])
+    text = np.array(["a", "b"] * 15)
+    for one, other in zip(labels_of(text.astype(object), seed=0), labels_of(text, seed=0), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(AssayError, match=r"^y \(object"):
+        labels_of(np.array(["a", nan], object), seed=0)
+
+
 def test_threshold_samples_are_drawn_evenly():
     """Over 2,000 seeds each row is drawn a third of the time, to within five standard errors."""
     drawn = np.mean([labels_of(np.arange(9) % 2, seed=seed)[1] for seed in range(2000)], axis=0)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from recorded import problem_of, random_trace, recorded, values
-from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
+from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier, SGDRegressor
 
 from assay import AssayError, Cartography, Data, Problem, Trace, follow, training_map, value
 from assay.methods.dynamics import _runs
@@ -124,6 +124,8 @@ def test_numbers_are_refused():
         value(Problem(data, trace=recorded(MARGINS)), Cartography())
     with pytest.raises(AssayError, match=r"^training_map is for classes"):
         training_map(Problem(data, model=Ridge()))
+    with pytest.raises(AssayError, match=r"^training_map is for classes, and a trace is of numbers"):
+        training_map(follow(SGDRegressor(max_iter=2, tol=None), data))
 
 
 @pytest.mark.parametrize("source", [None, "trace.npz", [], [1], LogisticRegression()])
@@ -198,5 +200,7 @@ def test_page_that_cannot_be_written(tmp_path):
 
 def test_a_trace_of_other_rows_is_refused():
     """A problem's trace needs to know its rows."""
-    with pytest.raises(AssayError, match="rows not, such as"):
+    with pytest.raises(AssayError, match="rows not, such as 7; give"):
         value(problem_of(recorded([[1.0, 2.0]]), ids=[0, 7]), Cartography())
+    with pytest.raises(AssayError, match="rows not, such as 7; give"):
+        recorded([[1.0, 2.0]]).aligned([0, 7])

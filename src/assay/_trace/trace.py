@@ -88,15 +88,16 @@ class Trace:
         AssayError
             If a row was never recorded.
         """
-        if len(ids) == len(self.ids) and np.array_equal(ids, self.ids):
+        ids = np.asarray(ids)
+        if np.array_equal(ids, self.ids):
             return self
         order = np.argsort(self.ids, kind="stable")
         places = order[np.minimum(np.searchsorted(self.ids, ids, sorter=order), len(order) - 1)]
         missing = self.ids[places] != ids
         if missing.any():
             raise AssayError(
-                f"The trace has {missing.sum()} of the problem's rows not, such as {ids[missing][0]!r}; give "
-                "the recorder the ids of the table: Recorder(ids=data.ids)."
+                f"The trace has {missing.sum()} of the problem's rows not, such as "
+                f"{ids[missing][0].item()!r}; give the recorder the ids of the table: Recorder(ids=data.ids)."
             )
         return self._taken(places)
 
