@@ -99,7 +99,7 @@ def test_bad_models_and_rows(tiny, letters):
 
 
 def test_gradients_go_by_the_whole_model(tiny, letters):
-    """The name of a network's gradients changes with a weight of the frozen blocks or the head, and only then."""
+    """The name of a network's gradients goes with every weight of the frozen blocks and the head alone."""
     from copy import deepcopy
 
     from assay import TorchGradients

@@ -63,7 +63,7 @@ def token_losses(
     """The mean loss of each answer's tokens, in nats, after its prompt and alone, (n,) both, for `ifd`.
 
     Both are means over the same tokens, the first of an answer included: alone, it stands after the token
-    that begins a text. An answer is cut to what fits beside its prompt, in both.
+    that begins a text. What is too long is cut as by `token_rows`, answers alike in both.
 
     Parameters
     ----------

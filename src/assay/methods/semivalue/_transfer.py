@@ -29,7 +29,7 @@ def proxied(problem: Problem, components: int | None) -> Problem:
         Its model is the proxy; logistic regression (of numbers, ridge) if it is none that refits.
     components : int, optional
         How many are kept of more columns, scaled by one factor to a mean variance of 1, so that the penalty
-        of the proxy does not hang on the units; the columns as they are if not given.
+        of the proxy does not hang on the units; the columns as they are if not given, or of no more rows.
     """
     model = problem.model
     if model is None or is_torch(model) or is_booster(model):

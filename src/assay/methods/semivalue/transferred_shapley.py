@@ -44,7 +44,7 @@ class TransferredShapley(Valuer):
     ----------
     components : int, optional
         Principal components of the training rows that the proxy sees, scaled by one factor to a mean variance
-        of 1, at least 1; X is taken as it is if it has no more columns, and with None.
+        of 1, at least 1; X is taken as it is if it has no more columns or rows, and with None.
     subset : int
         Rows of a chain, at least 2; all of them where there are fewer.
     orders : int
