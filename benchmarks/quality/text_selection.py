@@ -55,20 +55,19 @@ def judged(tuned: Any, judges: Any, told: Texts, tokenizer: Any) -> tuple[float,
     """The mean loss of the judges' answers, and the share whose right word is the likelier of the two."""
     import torch
 
-    from assay.text import answer_losses
-
-    firsts = [tokenizer(f" {name}", add_special_tokens=False)["input_ids"][0] for name in SENTIMENTS]
-    assert len(set(firsts)) == len(firsts)
-    hits = 0
+    words = [tokenizer(f" {name}", add_special_tokens=False)["input_ids"] for name in SENTIMENTS]
+    assert all(len(tokens) == 1 for tokens in words)  # so that one pass gives both
+    right = torch.tensor([SENTIMENTS.index(answer.strip()) for answer in told.answers])
+    both = torch.empty(len(judges), len(words))
     with torch.no_grad():
         for at in range(0, len(judges), 25):
             tokens, labels = np.split(judges.X[at : at + 25], 2, axis=1)
             before = (labels >= 0).argmax(axis=1) - 1
             states = tuned.module.states(torch.tensor(tokens).long())
-            logits = tuned.module.frozen.logits(states[np.arange(len(tokens)), before])[:, firsts]
-            right = [SENTIMENTS.index(answer.strip()) for answer in told.answers[at : at + 25]]
-            hits += int((logits.argmax(dim=1).numpy() == right).sum())
-    return float(answer_losses(tuned.module, judges).mean()), hits / len(judges)
+            logits = tuned.module.frozen.logits(states[np.arange(len(tokens)), before])
+            both[at : at + 25] = torch.log_softmax(logits, dim=1)[:, [tokens[0] for tokens in words]]
+    losses = -both[torch.arange(len(right)), right]
+    return float(losses.mean()), float((both.argmax(dim=1) == right).float().mean())
 
 
 def trial(seed: int) -> dict[str, Any]:
