@@ -9,9 +9,7 @@ from .._problem import Problem, is_torch
 from .trace import Trace
 
 
-def traces_of(
-    problem: Problem, name: str, rng: np.random.Generator, *, epochs: int | None = None, runs: int = 1
-) -> list[Trace]:
+def traces_of(problem: Problem, name: str, rng: np.random.Generator) -> list[Trace]:
     """The traces of the problem's training runs, their rows those of `problem.train`, in its order.
 
     Parameters
@@ -22,10 +20,6 @@ def traces_of(
         Who asks, for the error.
     rng : Generator
         Seeds the training.
-    epochs : int, optional
-        How long an estimator is trained; as long as it says itself if not given.
-    runs : int
-        How often an estimator is trained, each time from another seed.
 
     Raises
     ------
@@ -43,5 +37,4 @@ def traces_of(
         )
     from .follow import SEEDS, follow
 
-    seeds = rng.integers(SEEDS, size=runs).tolist()
-    return [follow(problem.model, problem.train, epochs=epochs, seed=seed) for seed in seeds]
+    return [follow(problem.model, problem.train, seed=int(rng.integers(SEEDS)))]
