@@ -57,7 +57,7 @@ def token_losses(
     prompts: Sequence[str],
     answers: Sequence[str],
     *,
-    length: int = 1024,
+    length: int = 256,
     progress: bool = True,
 ) -> tuple[Floats, Floats]:
     """The mean loss of each answer's tokens, in nats, after its prompt and alone, (n,) both, for `ifd`.
