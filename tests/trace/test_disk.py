@@ -219,3 +219,14 @@ def test_other_measures_are_refused(tmp_path):
     second(np.arange(20), net(torch.randn(20, 4)), np.zeros(20, int), epoch=2)
     with pytest.raises(AssayError, match="same settings"):
         second.close()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    """A folder below a file is refused, and so is a trace whose keys are broken."""
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(AssayError, match="cannot be written"):
+        Recorder([1], tmp_path / "file" / "below")
+    Recorder([1], tmp_path / "a")
+    (tmp_path / "a" / "ids.npy").write_bytes(b"12")
+    with pytest.raises(AssayError, match=r"broken file ids\.npy"):
+        Recorder([1], tmp_path / "a")

@@ -61,7 +61,7 @@ class Folder:
         self.path, self._synced = path, 0.0
         if (path / META).exists():
             self._meta = _read(path)
-            self.ids = np.load(path / IDS)
+            self.ids = _ids(path)
             if ids is not None and not np.array_equal(ids, self.ids):
                 raise AssayError(
                     f"The folder {path} holds the trace of {len(self.ids)} other rows; give Recorder the "
@@ -75,9 +75,14 @@ class Folder:
             )
         self.ids = ids
         self._meta: dict[str, Any] = {"format": FORMAT, "widths": {}, "epochs": [], "crc": []}
-        path.mkdir(parents=True, exist_ok=True)
-        np.save(path / IDS, ids)
-        self._write_meta()
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            np.save(path / IDS, ids)
+            self._write_meta()
+        except OSError as error:
+            raise AssayError(
+                f"The folder {path} cannot be written ({error.strerror}); give one that can."
+            ) from error
 
     @property
     def epochs(self) -> list[int]:
@@ -159,6 +164,13 @@ def _read(path: Path) -> dict[str, Any]:
     if not fits or not (path / IDS).exists():
         raise AssayError(f"The folder {path} holds a trace that this version cannot read; record it anew.")
     return meta
+
+
+def _ids(path: Path) -> NDArray[Any]:
+    try:
+        return np.load(path / IDS)
+    except (ValueError, EOFError) as error:
+        raise AssayError(f"The folder {path} has a broken file {IDS}; record the trace anew.") from error
 
 
 def halved(name: str, part: NDArray[Any]) -> NDArray[np.float16]:

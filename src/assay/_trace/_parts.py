@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._errors import AssayError
+
 
 def is_tensor(part: Any) -> bool:
     """Whether it is a tensor of torch; torch is not imported for the question."""
@@ -49,5 +51,19 @@ def joined(parts: list[Any]) -> Any:
 
 
 def as_floats(part: NDArray[Any]) -> NDArray[Any]:
-    """In float64 if it is, else in float32."""
-    return part if part.dtype in (np.float32, np.float64) else part.astype(np.float32)
+    """In float64 if it is, else in float32.
+
+    Raises
+    ------
+    AssayError
+        If it holds what is no number.
+    """
+    if part.dtype in (np.float32, np.float64):
+        return part
+    try:
+        return part.astype(np.float32)
+    except (TypeError, ValueError) as error:
+        raise AssayError(
+            f"Recorder got what is no number ({error}); pass logits as numbers, and with loss='squared' "
+            "targets too."
+        ) from error

@@ -89,7 +89,13 @@ class Reader:
         """The places (b,) of labels among the outputs."""
         if self.classes is not None:
             names = self.classes[self._sorted]
-            near = np.minimum(np.searchsorted(names, targets), len(names) - 1)
+            try:
+                near = np.minimum(np.searchsorted(names, targets), len(names) - 1)
+            except TypeError as error:  # text and None, say
+                raise AssayError(
+                    f"Recorder got labels that are not of the kind of its classes ({error}); give labels "
+                    "that are all among Recorder.classes."
+                ) from error
             known, codes = names[near] == targets, self._sorted[near]
         else:
             codes = targets if targets.dtype.kind in "biuf" else np.full(len(targets), -1)
