@@ -163,6 +163,7 @@ X20 = np.zeros((20, 2))
         ({"budget": 15}, r"^budget is 15 rows, and 10 of 20 have .*; choose fewer, or above='lowest'\."),
         ({"budget": 20, "above": "lowest"}, r"^budget is 20 rows, and 19 of 20 have .*; choose fewer\."),
         ({"above": "cap"}, "^above is 'cap'; choose 'drop'"),
+        ({"above": []}, r"^above is \[\]; choose 'drop'"),
         ({"embeddings": X20[:5]}, r"^embeddings have shape \(5, 2\)"),
         ({"embeddings": np.full((20, 2), np.nan)}, "^embeddings have shape"),
         ({"embeddings": [["a"]] * 20}, "^embeddings are not numbers"),

@@ -84,7 +84,7 @@ def follow(
     >>> follow(SGDClassifier(loss="log_loss"), data, epochs=3).losses.shape
     (3, 4)
     """
-    _check(data, epochs, training)
+    _check(model, data, epochs, training)
     if is_torch(model):
         from ._network import train
 
@@ -106,6 +106,8 @@ def follow(
 
         return fit(model, data.ids, X, y, epochs, seed, folder)
     numbers = is_regressor(model) or (is_booster(model) and problem.target_kind == "number")
+    if is_classifier(model) and not (boosts(model) and is_fitted(model)):
+        _check_classes(model, y)
     recorder = None
     with threadpool_limits(limits=1, user_api="blas"):
         for epoch, (seen, said, classes) in enumerate(_epochs(model, X, y, epochs, numbers=numbers)):
@@ -137,6 +139,17 @@ def _epochs(model: Any, X: Any, y: Any, epochs: int | None, *, numbers: bool) ->
         )
 
 
+def _check_classes(model: Any, y: Any) -> None:
+    name = type(model).__name__
+    if y.dtype.kind == "f" and (y % 1 != 0).any():
+        raise AssayError(f"follow got {name}, a classifier, and labels that are numbers; take a regressor.")
+    if (y == y[0]).all():
+        raise AssayError(
+            f"follow got {name} and labels that are all {y[0].item()!r}; a classifier needs rows of two "
+            "classes at least."
+        )
+
+
 def _seeded(model: Any, seed: int) -> Any:
     if is_booster(model) or (boosts(model) and is_fitted(model)):
         return model
@@ -148,7 +161,11 @@ def _seeded(model: Any, seed: int) -> Any:
     return copy.set_params(**dict(zip(open_, chosen.tolist(), strict=True)))
 
 
-def _check(data: Any, epochs: Any, training: Any) -> None:
+def _check(model: Any, data: Any, epochs: Any, training: Any) -> None:
+    if model is None or isinstance(model, type):
+        raise AssayError(
+            f"follow got the model {model!r}; pass an estimator itself, such as SGDClassifier()."
+        )
     if not isinstance(data, Data) or data.y is None or data.y.ndim != 1:
         raise AssayError("follow needs rows with one label each; pass assay.Data(X, y).")
     if epochs is not None and not (is_whole(epochs) and epochs >= 1):

@@ -80,7 +80,7 @@ def superfilter(
     n, log = len(losses), losses.log_ifd
     k = count_of("budget", budget, n)
     check_draws(draws, seed)
-    if above not in WORDS:
+    if above not in list(WORDS):
         raise AssayError(f"above is {above!r}; choose 'drop', 'lowest' or 'keep'.")
     ranked = _ranked(log, above)
     if k > len(ranked):
