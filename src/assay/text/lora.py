@@ -79,7 +79,8 @@ class LoRA:
                     f"LoRA.{name} is {getattr(self, name)!r}; alpha and rate are above 0, dropout from 0 to "
                     "below 1, warmup from 0 to 1, weight_decay at least 0."
                 )
-        if not self.targets or isinstance(self.targets, str):
+        named = isinstance(self.targets, (tuple, list)) and all(isinstance(t, str) for t in self.targets)
+        if not named or not self.targets:
             raise AssayError(f"LoRA.targets is {self.targets!r}; pass the names of linear modules.")
 
     def rates(self, steps: int) -> list[float]:

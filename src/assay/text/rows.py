@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,11 @@ def token_rows(
     [[0, 1, 2, 3, -1, -1, -1, 3], [0, 4, 5, -1, -1, 4, 5, -1]]
     """
     _check_texts(prompts, answers, length)
+    if not callable(tokenizer) or not hasattr(tokenizer, "bos_token_id"):
+        raise AssayError(
+            f"token_rows: tokenizer is of type {type(tokenizer).__name__}; pass one of transformers, such as "
+            "AutoTokenizer.from_pretrained(name)."
+        )
     start = next(
         (t for t in (tokenizer.bos_token_id, getattr(tokenizer, "eos_token_id", None)) if t is not None), None
     )
@@ -85,7 +90,8 @@ def token_rows(
 
 def _check_texts(prompts: Any, answers: Any, length: Any) -> None:
     for name, texts in (("prompts", prompts), ("answers", answers)):
-        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        several = isinstance(texts, Iterable) and not isinstance(texts, str)
+        if not several or not all(isinstance(text, str) for text in texts):
             raise AssayError(f"token_rows: {name} need to be a sequence of text, one for each row.")
     if len(prompts) != len(answers) or not len(answers):
         raise AssayError(
