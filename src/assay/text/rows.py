@@ -61,16 +61,7 @@ def token_rows(
     [[0, 1, 2, 3, -1, -1, -1, 3], [0, 4, 5, -1, -1, 4, 5, -1]]
     """
     _check_texts(prompts, answers, length)
-    if not callable(tokenizer) or not hasattr(tokenizer, "bos_token_id"):
-        raise AssayError(
-            f"token_rows: tokenizer is of type {type(tokenizer).__name__}; pass one of transformers, such as "
-            "AutoTokenizer.from_pretrained(name)."
-        )
-    start = next(
-        (t for t in (tokenizer.bos_token_id, getattr(tokenizer, "eos_token_id", None)) if t is not None), None
-    )
-    if start is None:
-        raise AssayError("The tokenizer has no token to begin a text with; set tokenizer.bos_token_id.")
+    start = _start(tokenizer)
     asked, given = (
         tokenizer([str(text) for text in texts], add_special_tokens=False)["input_ids"]
         for texts in (prompts, answers)
@@ -86,6 +77,20 @@ def token_rows(
         row[0, : len(tokens)] = tokens
         row[1, first : len(tokens)] = tokens[first:]
     return Data(X.reshape(len(rows), -1), np.ones(len(rows), int), ids=ids, groups=groups)
+
+
+def _start(tokenizer: Any) -> int:
+    """The token that begins a text, or where there is none the one that ends it."""
+    if not callable(tokenizer) or not hasattr(tokenizer, "bos_token_id"):
+        raise AssayError(
+            f"token_rows: tokenizer is of type {type(tokenizer).__name__}; pass one of transformers, such as "
+            "AutoTokenizer.from_pretrained(name)."
+        )
+    for name in ("bos_token_id", "eos_token_id"):
+        token = getattr(tokenizer, name, None)
+        if token is not None:
+            return token
+    raise AssayError("The tokenizer has no token to begin a text with; set tokenizer.bos_token_id.")
 
 
 def _check_texts(prompts: Any, answers: Any, length: Any) -> None:
