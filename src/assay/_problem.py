@@ -156,7 +156,9 @@ class Problem:
             )
         for trace in self.traces:
             if not callable(getattr(trace, "aligned", None)):
-                raise AssayError(f"Problem.trace has a {type(trace).__name__}; pass an assay.Trace, or several.")
+                raise AssayError(
+                    f"Problem.trace has a {type(trace).__name__}; pass an assay.Trace, or several."
+                )
         if self.valid is not None:
             _check_twins(self.train, self.valid)
 
