@@ -138,13 +138,13 @@ def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
     return work(), time.process_time() - start
 
 
-def interval(values: Any) -> str:
+def interval(values: Any, sign: str = "") -> str:
     """A mean with Student's 95% interval."""
     values = np.asarray(values, float)
     if len(values) < 2:
         return f"{values.mean():.3f}"
     half = student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return f"{values.mean():.3f} ({values.mean() - half:+.3f} to {values.mean() + half:+.3f})"
+    return f"{values.mean():{sign}.3f} ({values.mean() - half:{sign}.3f} to {values.mean() + half:{sign}.3f})"
 
 
 def tables(runs: list[dict[str, Any]]) -> str:
@@ -154,7 +154,7 @@ def tables(runs: list[dict[str, Any]]) -> str:
     for arm in ARMS:
         told = [run["arms"][arm] for run in runs]
         accuracy = np.array([one["accuracy"] for one in told])
-        gain = "" if arm == "all" else interval(accuracy - whole)
+        gain = "" if arm == "all" else interval(accuracy - whole, "+")
         rows, seconds = (np.mean([one[name] for one in told]) for name in ("rows", "seconds"))
         lines.append((SHOWN[arm], f"{rows:.0f}", interval(accuracy), gain, f"{seconds:.1f}"))
     header = ("fine-tuned on", "rows", "accuracy", "above all rows", "seconds")
