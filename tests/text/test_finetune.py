@@ -187,6 +187,12 @@ def test_bad_calls(tiny, rows):
         finetune(tiny, rows, LoRA(last=9))
     with pytest.raises(AssayError, match="seed is -1"):
         finetune(tiny, rows, seed=-1)
+    with pytest.raises(AssayError, match="recipe is 3"):
+        finetune(tiny, rows, 3)
+    with pytest.raises(AssayError, match="recorder is 3"):
+        finetune(tiny, rows, recorder=3)
+    with pytest.raises(AssayError, match="no rows of tokens"):
+        finetune(tiny, [[0, 1]])
 
 
 def test_rates_rise_and_fall():

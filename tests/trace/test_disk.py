@@ -230,3 +230,15 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "a" / "ids.npy").write_bytes(b"12")
     with pytest.raises(AssayError, match=r"broken file ids\.npy"):
         Recorder([1], tmp_path / "a")
+
+
+def test_folder_of_another_loss_is_refused(tmp_path):
+    """Epochs by one loss, or of other classes, are not continued by another."""
+    with Recorder([1, 2], tmp_path / "t") as recorder:
+        recorder([1, 2], np.eye(2), [0, 1], epoch=0)
+    for how in ({"loss": "squared"}, {"classes": ["a", "b"]}):
+        with pytest.raises(AssayError, match="same settings"):
+            Recorder([1, 2], tmp_path / "t", **how)
+    with Recorder([1, 2], tmp_path / "t") as recorder:
+        recorder([1, 2], np.eye(2), [0, 1], epoch=1)
+    assert recorder.trace().epochs == 2

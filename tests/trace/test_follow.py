@@ -264,6 +264,8 @@ def test_a_folder_has_it_too(tmp_path):
     """With a folder the trace lies on disk, in float16."""
     model = GaussianNB()
     disk, memory = follow(model, DATA, epochs=3, folder=tmp_path / "t"), follow(model, DATA, epochs=3)
+    with pytest.raises(AssayError, match="holds a trace already"):
+        follow(model, DATA, epochs=3, folder=tmp_path / "t")
     assert disk.losses.dtype == np.float16
     np.testing.assert_allclose(disk.margins, np.clip(memory.margins, -65504, 65504), rtol=1e-3)
 

@@ -57,7 +57,7 @@ class Folder:
         If the folder holds something else, or the trace of other rows.
     """
 
-    def __init__(self, path: Path, ids: NDArray[Any] | None = None) -> None:
+    def __init__(self, path: Path, ids: NDArray[Any] | None = None, kind: str = "") -> None:
         self.path, self._synced = path, 0.0
         if (path / META).exists():
             self._meta = _read(path)
@@ -67,6 +67,12 @@ class Folder:
                     f"The folder {path} holds the trace of {len(self.ids)} other rows; give Recorder the "
                     "same ids in the same order, or another folder."
                 )
+            held = self._meta.get("kind", kind)
+            if kind and held != kind:
+                raise AssayError(
+                    f"The folder {path} holds a trace by {held}, and the recorder is for {kind}; "
+                    "give it the same settings, or another folder."
+                )
             self._drop_torn()
             return
         if ids is None or (path.exists() and (not path.is_dir() or any(path.iterdir()))):
@@ -75,6 +81,8 @@ class Folder:
             )
         self.ids = ids
         self._meta: dict[str, Any] = {"format": FORMAT, "widths": {}, "epochs": [], "crc": []}
+        if kind:
+            self._meta["kind"] = kind
         try:
             path.mkdir(parents=True, exist_ok=True)
             np.save(path / IDS, ids)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from os import PathLike
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from .._keys import unset_seeds
 from .._numbers import is_whole
 from .._problem import Data, Problem, is_booster, is_torch
 from .._training import Training
+from ._lines import META
 from ._passes import can_follow, fitted, passes
 from ._says import columns, quiet, says
 from ._stages import FORESTS, boosts, check_raw, grown, is_fitted, library, out_of_bag, stages
@@ -74,7 +76,7 @@ def follow(
     Raises
     ------
     AssayError
-        If the model cannot be followed or fitted, or settings do not fit.
+        If the model cannot be followed or fitted, settings do not fit, or the folder holds a trace.
 
     Examples
     --------
@@ -85,6 +87,10 @@ def follow(
     (3, 4)
     """
     _check(model, data, epochs, training)
+    if folder is not None and (Path(folder) / META).exists():
+        raise AssayError(
+            f"The folder {folder} holds a trace already; give follow a new one, or Trace.load it."
+        )
     if is_torch(model):
         from ._network import train
 

@@ -95,7 +95,8 @@ class Recorder:
             from ._hooks import Hooks
 
             self._hooks = Hooks(module, loss, norms, hidden)
-        self._lines = Memory() if folder is None else Folder(Path(folder), self.ids)
+        kind = f"the loss {loss!r}" if classes is None else f"the loss {loss!r} of classes {list(classes)}"
+        self._lines = Memory() if folder is None else Folder(Path(folder), self.ids, kind)
         self._open: OpenEpoch | None = None
         self._resumed, self._tried = True, False
         self._pending: list[tuple[Any, ...]] = []

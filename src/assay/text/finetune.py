@@ -105,10 +105,13 @@ def finetune(
         If transformers' or peft's parts are missing, the model or rows are of another kind, no module has
         one of the names, or the folder belongs to another call.
     """
-    recipe, module = recipe or LoRA(), with_adapters(model, recipe or LoRA(), seed)
+    recipe = recipe or LoRA()
     lengths_of(rows)
-    if not is_whole(seed) or seed < 0:
-        raise AssayError(f"finetune: seed is {seed!r}; it needs a whole number of at least 0.")
+    if recorder is not None and not callable(recorder):
+        raise AssayError(
+            f"finetune: recorder is {recorder!r}; pass an assay.Recorder(rows.ids, loss='binary')."
+        )
+    module = with_adapters(model, recipe, seed)
     run = _Run(module, rows, recipe, seed, recorder)
     done = _Folder(folder, module, rows, recipe, seed) if folder is not None else None
     if done is not None:
@@ -147,6 +150,10 @@ def with_adapters(model: Any, recipe: LoRA, seed: int = 0) -> Any:
         As of `finetune`.
     """
     require_torch("finetune")
+    if not isinstance(recipe, LoRA):
+        raise AssayError(f"finetune: recipe is {recipe!r}; pass an assay.text.LoRA(...).")
+    if not is_whole(seed) or seed < 0:
+        raise AssayError(f"finetune: seed is {seed!r}; it needs a whole number of at least 0.")
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:

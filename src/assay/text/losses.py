@@ -141,6 +141,8 @@ def lengths_of(rows: Data) -> NDArray[np.int64]:
     AssayError
         If they are no rows of tokens.
     """
+    if not isinstance(rows, Data):
+        raise AssayError("The rows are no rows of tokens; make them: assay.text.token_rows(tokenizer, ...).")
     X = rows.X
     if hasattr(X, "toarray") or X.shape[1] % 2 or X.shape[1] < 4 or (X % 1).any() or X.min() < NOTHING:
         raise AssayError("The rows are no rows of tokens; make them: assay.text.token_rows(tokenizer, ...).")
