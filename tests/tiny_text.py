@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 PROMPTS = ["abc ", "", "a long prompt for it", "dd", "xyz", "q"]
 ANSWERS = ["yes", "no", "m", "abcdefgh", "no", "yes"]
 
@@ -16,3 +18,23 @@ class Letters:
         """Tokens 1 to 26, and 27 for anything else."""
         assert not add_special_tokens
         return {"input_ids": [[ord(c) - 96 if "a" <= c <= "z" else 27 for c in text] for text in texts]}
+
+
+@cache
+def llama():
+    """A Llama of 3 blocks with drawn weights, in evaluation mode."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=31,
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=64,
+        initializer_range=0.3,
+    )
+    return LlamaForCausalLM(config).eval()

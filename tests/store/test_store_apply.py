@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pandas as pd
 import pytest
-from conftest import MODES, stripped
+from desk import MODES, stripped
 
 from assay._errors import AssayError
 from assay.store import Edit, Proposal, ledger, runs

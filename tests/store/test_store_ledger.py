@@ -19,7 +19,7 @@ from assay.store.ledger import BATCH, ENTRY
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     """A closed file with three batches: an edit, an edit and a drop, a revert."""
-    from conftest import Desk
+    from desk import Desk
 
     desk = Desk(tmp_path_factory.mktemp("ledger") / "d.duckdb")
     desk.set("30", "name", "eve")

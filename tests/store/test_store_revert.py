@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import MODES, Desk
+from desk import MODES, Desk
 
 from assay._errors import AssayError
 from assay.store import Edit, Proposal

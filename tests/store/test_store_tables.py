@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from conftest import MODES
+from desk import MODES
 
 from assay import store
 from assay._errors import AssayError

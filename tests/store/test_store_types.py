@@ -13,7 +13,7 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import MODES
+from desk import MODES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
