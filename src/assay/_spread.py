@@ -31,3 +31,10 @@ class Range:
 def variance(spread: Floats, draws: Floats | float, prior: Floats | float) -> Floats:
     """Variance of one draw: from the sums of squared deviations `spread` and the `prior` variance."""
     return (spread + PRIOR * prior) / (draws - 1 + PRIOR)
+
+
+def mean_of_runs(runs: Floats) -> tuple[Floats, Floats]:
+    """The mean of the lines of `runs` (runs, n), two or more, and its standard error, (n,) both."""
+    count = len(runs)
+    spread = runs.var(axis=0) * count
+    return runs.mean(axis=0), np.sqrt(variance(spread, count, float(spread.mean() / (count - 1))) / count)

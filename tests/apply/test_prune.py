@@ -210,10 +210,10 @@ def test_bad_input_is_named():
             prune(problem, good, test=test, share=share)
     cases = [
         (dict(target="fair"), r"^The target is 'fair'; choose 'loss'"),
-        (dict(test=problem.valid), r"^test holds rows of problem\.valid"),
-        (dict(test=Data(problem.train.X, problem.train.y)), r"^test holds rows of problem\.train"),
-        (dict(test=Data(test.X)), r"^test needs to be labelled"),
-        (dict(test=None), r"^test needs to be labelled"),
+        (dict(test=problem.valid), r"^Some rows of test are rows of problem\.valid"),
+        (dict(test=Data(problem.train.X, problem.train.y)), r"^Some rows of test are rows of problem\.train"),
+        (dict(test=Data(test.X)), "^The rows of test need to be labelled"),
+        (dict(test=None), "^The rows of test need to be labelled"),
         (dict(test=Data(test.X[:, :2], test.y)), r"2 feature columns"),
         (dict(test=Data(test.X, test.y), target="demographic_parity"), r"these have none; pass"),
         (dict(test=Data(test.X, test.y, groups=["f"] * 60), target="demographic_parity"), r"are all of 'f'"),
@@ -246,7 +246,7 @@ def test_rows_of_the_same_key_do_not_judge():
     names = [f"r{i}" for i in range(60)]
     train = Data(problem.train.X, problem.train.y, ids=names)
     keyed = replace(problem, train=train)
-    with pytest.raises(AssayError, match=r"^test holds rows of problem\.train"):
+    with pytest.raises(AssayError, match=r"^Some rows of test are rows of problem\.train"):
         prune(keyed, valued(keyed), test=Data(test.X, test.y, ids=["r3", *(f"t{i}" for i in range(59))]))
 
 

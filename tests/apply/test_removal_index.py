@@ -63,7 +63,7 @@ def test_nothing_is_left_out_where_nothing_helps():
 def test_rows_that_judged_the_values_may_not_choose():
     """Rows of train and valid are refused as judges."""
     for part, name in ((SMALL.train, "train"), (VALID, "valid")):
-        with pytest.raises(AssayError, match=f"judges hold rows of problem.{name}"):
+        with pytest.raises(AssayError, match=f"Some rows of judges are rows of problem.{name}"):
             removal_index(SMALL, WORTH, judges=part)
 
 
@@ -73,8 +73,8 @@ def test_rows_that_judged_the_values_may_not_choose():
         (dict(share=0), "share is 0"),
         (dict(share=1.0), "share is 1.0"),
         (dict(components=0), "components is 0"),
-        (dict(judges=Data([[0.0]])), "judges need to be labelled"),
-        (dict(judges=None), "judges need to be labelled"),
+        (dict(judges=Data([[0.0]])), "rows of judges need to be labelled"),
+        (dict(judges=None), "rows of judges need to be labelled"),
         (dict(valuation=Valuation(np.arange(3.0))), "values are of other rows"),
         (dict(valuation=np.arange(6.0)), "takes an assay.Problem and an assay.Valuation"),
     ],

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from .._errors import AssayError
 from .._gradients.target import OF_GROUPS, check_target, read
-from .._numbers import is_number
 from .._problem import Data, Problem
 from .._types import Positions
 from .._valuation import Valuation
 from .._valuer import same_bits
 from ._effect import Effect, accuracy_of, effect_of
+from ._held_out import check_held_out, check_valued
 from ._how_many import how_many
 from ._refits import Fitted, Refits, with_rows
 
@@ -160,34 +159,9 @@ def prune(
 
 def _check(problem: Problem, valuation: Valuation, test: Data, share: float, target: str) -> None:
     check_target(target)
-    if not isinstance(problem, Problem) or not isinstance(valuation, Valuation):
-        raise AssayError(
-            f"prune takes an assay.Problem and an assay.Valuation, not {type(problem).__name__} and "
-            f"{type(valuation).__name__}."
-        )
-    if not (is_number(share) and 0 < share < 1):
-        raise AssayError(f"share is {share!r}; it needs to be a share of the rows, between 0 and 1.")
-    if not np.array_equal(np.asarray(valuation.ids), problem.train.ids):
-        raise AssayError(
-            "The values are of other rows than those of problem.train; pass what assay.value(problem, ...) "
-            "gave."
-        )
-    if not isinstance(test, Data) or test.y is None:
-        raise AssayError("test needs to be labelled rows that judge the pruning; pass assay.Data(X, y).")
+    check_valued("prune", problem, valuation, share)
+    check_held_out("test", test, problem)
     Problem(problem.train, test)  # refuses rows of other columns or labels
-    for name, part in (("train", problem.train), ("valid", problem.valid)):
-        if part is not None and shares_rows(part, test):
-            raise AssayError(
-                f"test holds rows of problem.{name}: rows that chose what is dropped cannot judge it; hold "
-                "others out."
-            )
-
-
-def shares_rows(part: Data, test: Data) -> bool:
-    """Whether rows are the same by their own keys, or all of them by their features."""
-    if part.ids.dtype.kind == "U" and np.isin(part.ids, test.ids).any():
-        return True
-    return part.X is test.X or (part.X.shape == test.X.shape and np.array_equal(part.dense, test.dense))
 
 
 def _dropped(

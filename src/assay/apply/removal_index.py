@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from .._errors import AssayError
 from .._game import incremental
 from .._model_game import ModelGame
-from .._numbers import is_number
 from .._parallel_game import ParallelGame
 from .._problem import Data, Problem
 from .._types import Floats, Positions
 from .._valuation import Valuation
 from .._valuer import same_bits
-from .prune import shares_rows
+from ._held_out import check_held_out, check_valued
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,22 +140,5 @@ def _check(
     from ..methods.semivalue.transferred_shapley import TransferredShapley
 
     TransferredShapley(components=components)
-    if not isinstance(problem, Problem) or not isinstance(valuation, Valuation):
-        raise AssayError(
-            f"removal_index takes an assay.Problem and an assay.Valuation, not {type(problem).__name__} and "
-            f"{type(valuation).__name__}."
-        )
-    if not (is_number(share) and 0 < share < 1):
-        raise AssayError(f"share is {share!r}; it needs to be a share of the rows, between 0 and 1.")
-    if not np.array_equal(np.asarray(valuation.ids), problem.train.ids):
-        raise AssayError(
-            "The values are of other rows than those of problem.train; pass what assay.value(problem, ...) "
-            "gave."
-        )
-    if not isinstance(judges, Data) or judges.y is None:
-        raise AssayError("judges need to be labelled rows; pass assay.Data(X, y).")
-    for name, part in (("train", problem.train), ("valid", problem.valid)):
-        if part is not None and shares_rows(part, judges):
-            raise AssayError(
-                f"judges hold rows of problem.{name}: the values were fitted to them; hold others out."
-            )
+    check_valued("removal_index", problem, valuation, share)
+    check_held_out("judges", judges, problem)

@@ -16,7 +16,7 @@ from ..._numbers import is_number, is_whole
 from ..._parallel import workers
 from ..._parallel_game import ParallelGame
 from ..._problem import Problem
-from ..._spread import variance
+from ..._spread import mean_of_runs
 from ..._types import Floats
 from ..._valuation import Valuation
 from ..._valuer import Needs, Valuer
@@ -173,7 +173,5 @@ def search_slope(p: Floats, threshold: float) -> Floats:
 
 def _mean(p: Floats, evals: int, step: int) -> Valuation:
     """The estimate from the probabilities (policies, n)."""
-    spread = p.var(axis=0) * len(p)
-    each = variance(spread, len(p), float(spread.mean() / (len(p) - 1)))
-    stderr = np.sqrt(each / len(p))
-    return Valuation(p.mean(axis=0), stderr, evals=evals, draws=len(p), next_evals=step)
+    values, stderr = mean_of_runs(p)
+    return Valuation(values, stderr, evals=evals, draws=len(p), next_evals=step)

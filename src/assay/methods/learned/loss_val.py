@@ -12,7 +12,7 @@ from ..._errors import AssayError
 from ..._gradients.torch_gradients import one_thread, require_torch
 from ..._numbers import is_number, is_whole
 from ..._problem import Problem
-from ..._spread import variance
+from ..._spread import mean_of_runs
 from ..._training import Training, optimizer_of
 from ..._types import Floats
 from ..._valuation import Status, Valuation
@@ -132,15 +132,10 @@ class LossVal(Valuer):
 
     def _mean(self, weights: Floats, why: str) -> Valuation:
         done, inits = len(weights), self.training.inits
-        stderr = None
-        if done > 1:
-            spread = weights.var(axis=0) * done
-            stderr = np.sqrt(variance(spread, done, float(spread.mean() / (done - 1))) / done)
+        values, stderr = mean_of_runs(weights) if done > 1 else (weights[0], None)
         status = Status.exact if done == inits else Status.running
         draws = 0 if stderr is None else done
-        return Valuation(
-            weights.mean(axis=0), stderr, evals=done, draws=draws, status=status, share=done / inits, why=why
-        )
+        return Valuation(values, stderr, evals=done, draws=draws, status=status, share=done / inits, why=why)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,59 @@
+"""What is asked of a valuation that is acted on, and of the rows that judge the act."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._errors import AssayError
+from .._numbers import is_number
+from .._problem import Data, Problem
+from .._valuation import Valuation
+
+
+def check_valued(asks: str, problem: Any, valuation: Any, share: Any) -> None:
+    """Refuse values that are not those of the problem's rows, and shares that are none.
+
+    Raises
+    ------
+    AssayError
+        Naming what is wrong.
+    """
+    if not isinstance(problem, Problem) or not isinstance(valuation, Valuation):
+        raise AssayError(
+            f"{asks} takes an assay.Problem and an assay.Valuation, not {type(problem).__name__} and "
+            f"{type(valuation).__name__}."
+        )
+    if not (is_number(share) and 0 < share < 1):
+        raise AssayError(f"share is {share!r}; it needs to be a share of the rows, between 0 and 1.")
+    if not np.array_equal(np.asarray(valuation.ids), problem.train.ids):
+        raise AssayError(
+            "The values are of other rows than those of problem.train; pass what assay.value(problem, ...) "
+            "gave."
+        )
+
+
+def check_held_out(name: str, rows: Any, problem: Problem) -> None:
+    """Refuse rows without labels, and rows that had a part in the values.
+
+    Raises
+    ------
+    AssayError
+        Naming what is wrong.
+    """
+    if not isinstance(rows, Data) or rows.y is None:
+        raise AssayError(f"The rows of {name} need to be labelled, as they judge; pass assay.Data(X, y).")
+    for part, held in (("train", problem.train), ("valid", problem.valid)):
+        if held is not None and _shares_rows(held, rows):
+            raise AssayError(
+                f"Some rows of {name} are rows of problem.{part}: rows that had a part in the values cannot judge what "
+                "is done by them; hold others out."
+            )
+
+
+def _shares_rows(part: Data, test: Data) -> bool:
+    """Whether rows are the same by their own keys, or all of them by their features."""
+    if part.ids.dtype.kind == "U" and np.isin(part.ids, test.ids).any():
+        return True
+    return part.X is test.X or (part.X.shape == test.X.shape and np.array_equal(part.dense, test.dense))
