@@ -47,8 +47,8 @@ def check_held_out(name: str, rows: Any, problem: Problem) -> None:
     for part, held in (("train", problem.train), ("valid", problem.valid)):
         if held is not None and _shares_rows(held, rows):
             raise AssayError(
-                f"Some rows of {name} are rows of problem.{part}: rows that had a part in the values cannot judge what "
-                "is done by them; hold others out."
+                f"Some rows of {name} are rows of problem.{part}: rows that had a part in the "
+                "values cannot judge what is done by them; hold others out."
             )
 
 
