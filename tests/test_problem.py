@@ -210,3 +210,10 @@ def test_a_table_becomes_a_problem_by_its_key():
     judged = Problem.from_table(frame, target="y", key="id", part="use")
     assert judged.train.ids.tolist() == frame["id"].tolist()[:30]
     assert judged.valid.ids.tolist() == frame["id"].tolist()[30:]
+
+
+@pytest.mark.parametrize("rows", [[3], [-4], [0.5], ["a"], [True, False]])
+def test_positions_that_are_none_are_refused(rows):
+    """`take` says how many rows there are, and what was asked for."""
+    with pytest.raises(AssayError, match=r"Data\.take got what is no position among 3 rows"):
+        Data(X, [0, 1, 0]).take(rows)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from truth import Notebook, of_game, random_game, two_clouds
 
@@ -22,6 +23,14 @@ from assay import (
     Status,
     Stop,
     TableGame,
+    aum_errors,
+    follow,
+    plan,
+    prune,
+    removal_index,
+    threshold_labels,
+    top_pairs,
+    training_map,
     value,
 )
 
@@ -168,3 +177,23 @@ def test_a_terminal_gets_a_bar_on_stderr(monkeypatch, capsys):
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "Banzhaf" in shown.err
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "1", None, True])
+def test_what_is_no_seed_is_refused_by_all_that_draw(seed):
+    """None too: two runs that cannot be told apart would differ."""
+    model, most = LogisticRegression(), value(ROWS, KNNShapley(), progress=False)
+    calls = [
+        lambda: value(ROWS, "Banzhaf", seed=seed, progress=False),
+        lambda: plan(ROWS, "Banzhaf", stop=Stop(evals=10), seed=seed),
+        lambda: follow(model, ROWS.train, seed=seed),
+        lambda: training_map(replace(ROWS, model=model), seed=seed),
+        lambda: threshold_labels(ROWS.train.y, seed=seed),
+        lambda: aum_errors(model, ROWS.train, seed=seed),
+        lambda: top_pairs(replace(ROWS, model=model), seed=seed),
+        lambda: prune(replace(ROWS, model=model), most, test=ROWS.valid, seed=seed),
+        lambda: removal_index(ROWS, most, judges=ROWS.valid, seed=seed),
+    ]
+    for call in calls:
+        with pytest.raises(AssayError, match=r"^seed is"):
+            call()

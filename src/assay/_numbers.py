@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ._errors import AssayError
+
 
 def is_number(given: Any) -> bool:
     """Whether it is a number, of Python or numpy, and finite."""
@@ -17,3 +19,9 @@ def is_number(given: Any) -> bool:
 def is_whole(given: Any) -> bool:
     """Whether it is an integer of Python or numpy."""
     return isinstance(given, (int, np.integer)) and not isinstance(given, bool)
+
+
+def check_seed(seed: Any) -> None:
+    """Refuse what is no seed; None too, by which two runs would differ."""
+    if not is_whole(seed) or seed < 0:
+        raise AssayError(f"seed is {seed!r}; it needs to be a whole number, at least 0.")

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from ._errors import AssayError
+from ._numbers import check_seed
 from ._problem import Problem
 from ._stop import Stop
 from ._valuation import Status, Valuation
@@ -97,6 +98,7 @@ def plan(
     >>> 0 < forecast.stderr < 1, 49_000 < forecast.evals <= 50_000
     (True, True)
     """
+    check_seed(seed)
     if not seconds > 0:
         raise AssayError(f"plan.seconds is {seconds!r}; it needs to be above 0.")
     if stop.evals is stop.seconds is stop.stderr is None:

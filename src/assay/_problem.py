@@ -85,9 +85,21 @@ class Data:
         return self.X.toarray().astype(float, copy=False)
 
     def take(self, rows: Positions) -> Data:
-        """The rows at these positions, in this order."""
-        y, groups = (None if a is None else a[rows] for a in (self.y, self.groups))
-        return Data(self.X[rows], y, ids=self.ids[rows], groups=groups)
+        """The rows at these positions, in this order; or where these are True, if they are booleans.
+
+        Raises
+        ------
+        AssayError
+            If there is no row at one of them.
+        """
+        try:
+            y, groups = (None if a is None else a[rows] for a in (self.y, self.groups))
+            return Data(self.X[rows], y, ids=self.ids[rows], groups=groups)
+        except IndexError as error:
+            raise AssayError(
+                f"Data.take got what is no position among {len(self)} rows ({error}); give whole numbers "
+                "below that, or one boolean a row."
+            ) from error
 
 
 @dataclass(frozen=True, eq=False)

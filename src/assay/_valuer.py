@@ -22,6 +22,7 @@ from ._game import CachedGame, CheckedGame, Game, Memory
 from ._group_game import GroupGame
 from ._keys import game_key
 from ._model_game import ModelGame
+from ._numbers import check_seed
 from ._parallel import workers
 from ._parallel_game import ParallelGame
 from ._problem import Data, Problem
@@ -168,6 +169,7 @@ def value(
     >>> valuation.status.name
     'exact'
     """
+    check_seed(seed)
     _check_call(stop, n_jobs, memory)
     chosen, why = resolve(problem, method, players)
     crossfit = check_needs(problem, chosen)

@@ -122,13 +122,15 @@ def refused(told: str, net, recorder, logits):
 
 
 def test_stale_passes_are_refused():
-    """No pass, a pass of other logits, scaled logits, and weights that moved since are found out."""
+    """No pass, a pass of other logits, scaled logits (in place too), and weights that moved are found out."""
     net, X = network(), torch.randn(8, 4)
     for norms in ("last", "all"):
         recorder = Recorder(np.arange(8), module=net, norms=norms)
         refused("no batch has passed", net, recorder, torch.zeros(8, 3))
     recorder = Recorder(np.arange(8), module=net, norms="last")
     refused("not what the last linear layer gave", net, recorder, net(X) / 2)
+    with torch.no_grad():
+        refused("not what the last linear layer gave", net, recorder, net(X).div_(2))
     recorder = Recorder(np.arange(8), module=net, norms="all")
     logits = net(X)
     with torch.no_grad():

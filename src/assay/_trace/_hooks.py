@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._errors import AssayError
 from .._gradients.torch_gradients import TorchGradients, require_torch
@@ -29,6 +30,7 @@ class Hooks:
             raise AssayError(f"Recorder.norms is {norms!r}; choose 'last', 'all' or None.")
         self.loss, self.norms, self.module = loss, norms, module
         self._last: Any = None
+        self._bias = False
         self._passed: Any = None
         self._state: Any = None
         self._basis: Any = None
@@ -44,6 +46,7 @@ class Hooks:
             layers = [part for part in self.module.modules() if isinstance(part, torch.nn.Linear)]
             if not layers:
                 raise AssayError("Recorder.norms is 'last', and the network has no linear layer; say 'all'.")
+            self._bias = layers[-1].bias is not None
             handles.append(layers[-1].register_forward_hook(self._see_last))
         elif norms == "all":
             handles.append(self.module.register_forward_pre_hook(self._see_inputs, with_kwargs=True))
@@ -63,7 +66,8 @@ class Hooks:
             handle.remove()
 
     def _see_last(self, layer: Any, inputs: Any, output: Any) -> None:
-        self._last = (inputs[0].detach(), output.detach(), layer.bias is not None)
+        version = None if output.is_inference() else output._version
+        self._last = (inputs[0].detach(), output.detach(), version)
 
     def _see_inputs(self, module: Any, inputs: Any, named: Any) -> None:
         self._passed = (inputs, named, _version(module))
@@ -73,8 +77,8 @@ class Hooks:
         self._state = output.detach()
 
     def seen(self, logits: Any, targets: Any, mask: Any = None) -> dict[str, Any]:
-        """What belongs to the batch that just passed: `norms` (b,), or what `errors` are multiplied with
-        for them, and `hidden` (b, k).
+        """What belongs to the batch that just passed: `norms` (b,), or `lengths` (b,) for `norms_by` to turn
+        into them, and `hidden` (b, k).
 
         Raises
         ------
@@ -83,7 +87,7 @@ class Hooks:
         """
         found: dict[str, Any] = {}
         if self.norms == "last":
-            found["slopes"] = self._factors(logits)
+            found["lengths"] = self._lengths(logits)
         elif self._gradients is not None:
             found["norms"] = self._norms(targets)
         if self._state is not None:
@@ -93,18 +97,22 @@ class Hooks:
         self._last = self._passed = self._state = None
         return found
 
-    def _factors(self, logits: Any) -> Any:
+    def norms_by(self, lengths: NDArray[Any], errors: NDArray[Any]) -> NDArray[Any]:
+        """Norms (b,) of gradients by the last layer: lengths of its inputs, `errors` of its outputs."""
+        return errors * (SLOPES[self.loss] * np.sqrt(lengths**2 + self._bias))
+
+    def _lengths(self, logits: Any) -> Any:
         import torch
 
         if self._last is None:
             raise _stale()
-        inputs, output, bias = self._last
-        if inputs.ndim != 2 or not _same(output, torch.as_tensor(logits)):
+        inputs, output, version = self._last
+        if inputs.ndim != 2 or not _same(output, torch.as_tensor(logits), version):
             raise AssayError(
                 "Recorder.norms is 'last', and the logits are not what the last linear layer gave for "
                 "one vector a row; pass them right after the forward pass, as it gave them, or say 'all'."
             )
-        return SLOPES[self.loss] * ((inputs.float() ** 2).sum(dim=1) + bias).sqrt()
+        return torch.linalg.vector_norm(inputs.float(), dim=1)
 
     def _norms(self, targets: Any) -> Any:
         import torch
@@ -147,8 +155,11 @@ class Hooks:
         return state @ self._basis
 
 
-def _same(one: Any, two: Any) -> bool:
-    """Whether these are the same numbers, in whatever precision."""
+def _same(one: Any, two: Any, version: int | None) -> bool:
+    """Whether the second holds, in whatever precision, what the first held at this version of it."""
+    where = [(part.data_ptr(), part.shape, part.stride()) for part in (one, two)]
+    if version is not None and where[0] == where[1]:
+        return one._version == version
     return one.numel() == two.numel() and bool((one.reshape(-1) == two.detach().reshape(-1)).all())
 
 

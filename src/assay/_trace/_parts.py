@@ -16,12 +16,8 @@ def is_tensor(part: Any) -> bool:
 
 
 def seen(part: Any) -> Any:
-    """The same numbers outside of any graph: an array, or a tensor that is on no CPU."""
-    if not is_tensor(part):
-        return np.asarray(part)
-    if part.is_cpu:
-        return numpy_of(part)
-    return part.detach()
+    """The same numbers outside of any graph: a tensor stays one, else an array."""
+    return part.detach() if is_tensor(part) else np.asarray(part)
 
 
 def copied(part: Any) -> Any:

@@ -33,8 +33,8 @@ class Reader:
             raise AssayError("Recorder.classes need to be one label for each output, all different.")
         self._sorted = np.argsort(self.classes, kind="stable")
 
-    def check(self, outputs: Any, targets: Any) -> None:
-        """Refuse shapes that do not fit; cheap."""
+    def check(self, outputs: Any, targets: Any, ids: Any) -> None:
+        """Refuse shapes that do not fit."""
         shape, given = outputs.shape, targets.shape
         if self.loss == "cross_entropy":
             width = None if self.classes is None else len(self.classes)
@@ -52,6 +52,10 @@ class Reader:
             raise AssayError(
                 f"Recorder got outputs of shape {tuple(shape)} and targets of shape {tuple(given)}, and loss "
                 f"{self.loss!r} needs {wanted}{more}."
+            )
+        if ids.shape != given[:1]:
+            raise AssayError(
+                f"Recorder got ids of shape {tuple(ids.shape)} for {given[0]} rows; give one for each row."
             )
 
     def read(self, outputs: Any, targets: NDArray[Any]) -> NDArray[Any]:
@@ -79,8 +83,8 @@ class Reader:
             width = outputs.shape[1]
         codes = self.codes(targets.reshape(len(targets)), width)
         work = of_one_logit if self.loss == "binary" else of_logits
-        if not is_tensor(outputs):
-            return work(np, as_floats(outputs), codes)
+        if not is_tensor(outputs) or outputs.is_cpu:  # numpy is the faster one there
+            return work(np, as_floats(numpy_of(outputs)), codes)
         import torch
 
         return numpy_of(work(torch, outputs.float(), torch.as_tensor(codes, device=outputs.device)))

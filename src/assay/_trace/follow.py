@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from .._errors import AssayError
 from .._frozen import frozen
 from .._keys import unset_seeds
-from .._numbers import is_whole
+from .._numbers import check_seed, is_whole
 from .._problem import Data, Problem, is_booster, is_torch
 from .._training import Training
 from ._lines import META
@@ -86,6 +86,7 @@ def follow(
     >>> follow(SGDClassifier(loss="log_loss"), data, epochs=3).losses.shape
     (3, 4)
     """
+    check_seed(seed)
     _check(model, data, epochs, training)
     if folder is not None and (Path(folder) / META).exists():
         raise AssayError(

@@ -100,6 +100,7 @@ class Recorder:
         self._open: OpenEpoch | None = None
         self._resumed, self._tried = True, False
         self._pending: list[tuple[Any, ...]] = []
+        self._shapes: tuple[Any, ...] = ()  # of the batch before
         self._rows = self._numbers = 0
 
     def __enter__(self) -> Self:
@@ -137,10 +138,11 @@ class Recorder:
         if self._open is None or epoch != self._open.number:
             self._turn(epoch)
         given, logits, targets, ids = logits, seen(logits), seen(targets), seen(ids)
-        self._reader.check(logits, targets)
+        shapes = logits.shape, targets.shape, ids.shape
+        if shapes != self._shapes:  # looks take as long as a small network
+            self._reader.check(logits, targets, ids)
+            self._shapes = shapes
         rows = targets.shape[0]
-        if ids.shape != (rows,):
-            raise AssayError(f"Recorder got ids of shape {ids.shape} for {rows} rows; give one for each row.")
         more = {} if self._hooks is None else self._hooks.seen(given, self._named(targets, logits), mask)
         if len(logits.shape) == 3:
             self._pending.append((copied(ids), None, self._reader.read_tokens(logits, targets), more))
@@ -198,6 +200,8 @@ class Recorder:
         AssayError
             If it is of other rows, or the folder has not its epochs.
         """
+        if not isinstance(state, dict):
+            raise AssayError(f"The recorder's state is {state!r}; pass what state_dict() gave.")
         if state.get("ids") != _digest(self.ids):
             raise AssayError("The recorder's state is of other rows; give Recorder the same ids, in order.")
         epochs = list(state["epochs"])
@@ -299,8 +303,8 @@ class Recorder:
             )
         parts = dict(zip(KINDS, found, strict=True))
         parts |= {name: numpy_of(joined([part[name] for part in more])) for name in more[0]}
-        if "slopes" in parts:
-            parts["norms"] = parts["errors"] * parts.pop("slopes")
+        if self._hooks is not None and "lengths" in parts:
+            parts["norms"] = self._hooks.norms_by(parts.pop("lengths"), parts["errors"])
         some = ~np.isnan(found[0])  # a sequence without a token to predict was not seen
         if not some.all():
             places, parts = places[some], {name: part[some] for name, part in parts.items()}

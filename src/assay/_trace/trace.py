@@ -65,11 +65,23 @@ class Trace:
         object.__setattr__(self, "ids", ids)
         if ids.ndim != 1 or len(np.unique(ids)) != len(ids):
             raise AssayError("Trace.ids need to be one key for each row, all different.")
-        shape = (len(self.losses), len(ids))
         for name in MEASURES:
-            kept = getattr(self, name)
-            if kept is not None and kept.shape[:2] != shape:
-                raise AssayError(f"Trace.{name} has shape {kept.shape}; it needs to start with {shape}.")
+            self._check(name, len(ids))
+
+    def _check(self, name: str, n: int) -> None:
+        given, optional = getattr(self, name), name in ("norms", "hidden")
+        if given is None and optional:
+            return
+        try:
+            kept = (
+                given if isinstance(given, np.ndarray) and given.dtype.kind == "f" else np.array(given, float)
+            )
+        except (TypeError, ValueError) as error:
+            raise AssayError(f"Trace.{name} holds what is no number ({error}).") from error
+        object.__setattr__(self, name, kept)
+        wanted = (self.losses.shape[:1] or ("epochs",)) + (n,) + ("k",) * (name == "hidden")
+        if kept.ndim != len(wanted) or kept.shape[:2] != wanted[:2]:
+            raise AssayError(f"Trace.{name} has shape {kept.shape}; it needs to be {wanted}.")
 
     def __len__(self) -> int:
         """How many rows there are."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._errors import AssayError
-from .._numbers import is_whole
+from .._numbers import check_seed, is_whole
 from .._types import Positions
 
 BINS = 10  # of lengths, with about as many chosen rows each
@@ -41,8 +41,7 @@ def check_draws(draws: Any, seed: Any) -> None:
     """Refuse what is no number of draws, or no seed."""
     if not (is_whole(draws) and draws >= 1):
         raise AssayError(f"draws is {draws!r}; it needs to be a whole number of baseline sets, at least 1.")
-    if not (is_whole(seed) and seed >= 0):
-        raise AssayError(f"seed is {seed!r}; it needs to be a whole number, at least 0.")
+    check_seed(seed)
 
 
 def check_lengths(lengths: Any, n: int) -> NDArray[Any] | None:

@@ -11,7 +11,7 @@ from scipy import stats
 from sklearn.model_selection import KFold
 
 from .._errors import AssayError
-from .._numbers import is_whole
+from .._numbers import check_seed, is_whole
 from .._problem import Data, Problem
 from .._types import Floats, Positions
 from .._valuation import Valuation
@@ -233,8 +233,7 @@ def _check(depth: Any, least: Any, n: int, seed: Any) -> None:
         raise AssayError(f"depth is {depth!r}; it needs to be a whole number from 1 to 6.")
     if not (is_whole(least) and 2 <= least <= n):
         raise AssayError(f"least is {least!r}; it needs to be a number of rows, from 2 to all {n:,}.")
-    if not (is_whole(seed) and seed >= 0):
-        raise AssayError(f"seed is {seed!r}; it needs to be a whole number, at least 0.")
+    check_seed(seed)
 
 
 def _columns(rows: Any, valuation: Valuation, key: Any, least: int) -> tuple[list[Column], tuple[str, ...]]:

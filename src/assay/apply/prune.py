@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from .._gradients.target import OF_GROUPS, check_target, read
+from .._numbers import check_seed
 from .._problem import Data, Problem
 from .._types import Positions
 from .._valuation import Valuation
@@ -133,6 +134,7 @@ def prune(
     >>> len(pruned.dropped), pruned.proven
     (10, True)
     """
+    check_seed(seed)
     _check(problem, valuation, test, share, target)
     with same_bits(None):
         refits = Refits(problem, seed)

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._game import incremental
 from .._model_game import ModelGame
+from .._numbers import check_seed
 from .._parallel_game import ParallelGame
 from .._problem import Data, Problem
 from .._types import Floats, Positions
@@ -114,6 +115,7 @@ def removal_index(
     >>> int((removal.dropped < 30).sum()), len(removal.dropped)
     (25, 30)
     """
+    check_seed(seed)
     _check(problem, valuation, judges, share, components)
     from ..methods.semivalue._transfer import proxied
 

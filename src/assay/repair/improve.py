@@ -16,6 +16,7 @@ from sklearn.base import is_classifier, is_regressor
 
 from .._errors import AssayError
 from .._keys import model_key, score_key
+from .._numbers import check_seed
 from .._progress import Progress, Silent
 from ..store import Store
 from ..tables import PARTS, Table, split, target_values, to_problem
@@ -90,6 +91,7 @@ def improve(
     An interrupted run is carried on by the same call: finished steps are not done again, and the result is
     the same as without the interrupt.
     """
+    check_seed(seed)
     started = time.perf_counter()
     watch = progress or Silent()
     # As no run has changed it: what a run does must change neither its parts nor which run it is.

@@ -12,6 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from .._errors import AssayError
+from .._numbers import check_seed
 from ._arrow import column_of
 from ._duplicates import twins
 from ._number import as_number
@@ -50,6 +51,7 @@ def split(
     AssayError
         Fewer than 8 rows or 4 groups, a part that stays empty, a part column with other words.
     """
+    check_seed(seed)
     if table.roles.part is not None:
         return _own_parts(column_of(table.frame, table.roles.part))
     _check(table, shares)

@@ -13,7 +13,7 @@ import numpy as np
 from .._bar import bar
 from .._errors import AssayError
 from .._gradients.torch_gradients import TorchGradients, require_torch
-from .._numbers import is_whole
+from .._numbers import check_seed
 from .._problem import Data
 from .._types import Floats
 from .lora import LoRA
@@ -152,8 +152,7 @@ def with_adapters(model: Any, recipe: LoRA, seed: int = 0) -> Any:
     require_torch("finetune")
     if not isinstance(recipe, LoRA):
         raise AssayError(f"finetune: recipe is {recipe!r}; pass an assay.text.LoRA(...).")
-    if not is_whole(seed) or seed < 0:
-        raise AssayError(f"finetune: seed is {seed!r}; it needs a whole number of at least 0.")
+    check_seed(seed)
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:

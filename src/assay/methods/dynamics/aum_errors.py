@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._errors import AssayError
+from ..._numbers import check_seed
 from ..._problem import Data, Problem
 from ..._trace.source import traces_of
 from ..._trace.trace import Trace
@@ -82,6 +83,7 @@ def aum_errors(train: Any, data: Data, *, seed: int = 0, percentile: float = PER
     Two trainings. Source: Pleiss et al. (2020), "Identifying Mislabeled Data using the Area Under the Margin
     Ranking"; rows that were threshold samples in neither training are judged by the mean of both.
     """
+    check_seed(seed)
     check_percentile(percentile)
     if not isinstance(data, Data) or data.y is None:
         raise AssayError("aum_errors needs labelled rows; pass assay.Data(X, y).")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._errors import AssayError
-from ..._numbers import is_number
+from ..._numbers import check_seed, is_number
 from ..._trace.trace import Trace
 from ..._types import Labels
 from ._runs import Runs, mean_seen
@@ -56,6 +56,7 @@ def threshold_labels(
     >>> [str(name) for name in labels]
     ['a', 'b', 'b', 'threshold', 'threshold', 'a']
     """
+    check_seed(seed)
     y = np.asarray(y)
     if y.dtype == object and all(isinstance(name, str) for name in y.ravel()):
         y = y.astype(str)  # text as pandas has it

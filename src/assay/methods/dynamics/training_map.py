@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._errors import AssayError
+from ..._numbers import check_seed
 from ..._problem import Problem
 from ..._trace.trace import Trace
 from ..._types import Floats
@@ -129,6 +130,7 @@ def training_map(source: Problem | Trace | Sequence[Trace], *, seed: int = 0) ->
     >>> drawn.to_frame().loc[2, ["confidence", "variability", "correctness"]].tolist()
     [0.5, 0.4, 0.5]
     """
+    check_seed(seed)
     runs = _runs(source, seed)
     return TrainingMap(
         runs.traces[0].ids,

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..._errors import AssayError
 from ..._gradients.torch_gradients import require_torch
-from ..._numbers import is_whole
+from ..._numbers import check_seed, is_whole
 from ..._types import Floats, Labels, Positions
 from ..._valuation import Status, Valuation
 from ._tape import Rows, Tape, joined, rows_of, taken
@@ -95,6 +95,7 @@ class InRun:
         seed: int = 0,
     ) -> None:
         require_torch("InRun")
+        check_seed(seed)
         check_settings("InRun", judges, order)
         if not is_whole(n) or n < 1:
             raise AssayError(f"InRun.n is {n!r}; it needs to be the number of training rows.")

@@ -14,7 +14,7 @@ from ..._errors import AssayError
 from ..._gradients.gradients import Gradients
 from ..._gradients.moments import Moments
 from ..._gradients.source import gradients_of
-from ..._numbers import is_whole
+from ..._numbers import check_seed, is_whole
 from ..._problem import Data, Problem
 from ..._types import Floats
 from ..._valuation import Status, Valuation
@@ -135,6 +135,7 @@ class LESS(Valuer):
         AssayError
             If the problem lacks what LESS needs.
         """
+        check_seed(seed)
         if check_needs(problem, self) or problem.valid is None:
             raise AssayError("LESS.group_scores needs rows that judge; pass Problem(valid=assay.Data(X, y)).")
         names, codes = _groups(problem.valid)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..._errors import AssayError
-from ..._numbers import is_whole
+from ..._numbers import check_seed, is_whole
 from ..._problem import Problem
 from ..._types import Floats, Positions
 from ..._valuer import check_needs, same_bits
@@ -73,6 +73,7 @@ def top_pairs(
     >>> top_pairs(Problem(train, valid, LogisticRegression(C=10)), k=1).harmful.tolist()
     [[2], [1]]
     """
+    check_seed(seed)
     method = Influence() if method is None else method
     if not isinstance(method, (Influence, DataInf)):
         raise AssayError(f"top_pairs takes Influence or DataInf, not {method!r}; pass one of these.")
