@@ -119,17 +119,26 @@ def _of_less_lengths(pool: Pool, k: int) -> np.ndarray:
     return chosen.baselines["length_matched"][0]
 
 
+def _sides(pool: Pool, name: str) -> np.ndarray:
+    """What each row is worth to the judges of each answer, (2, n)."""
+    per_valid, answers = pool.valued(name).per_valid, np.array(pool.told.answers)
+    assert per_valid is not None
+    return np.stack([per_valid[:, answers == answer].mean(axis=1) for answer in np.unique(answers)])
+
+
 def _by_side(name: str) -> Callable[[Pool, int], np.ndarray]:
     """Half of the rows from those that help judges of the one answer more, half from those of the other."""
 
     def way(pool: Pool, k: int) -> np.ndarray:
-        valuation = pool.valued(name)
-        assert valuation.per_valid is not None
-        answers = np.array(pool.told.answers)
-        sides = [valuation.per_valid[:, answers == answer].mean(axis=1) for answer in np.unique(answers)]
-        return select(valuation, k, strategy="per_group", groups=np.argmax(sides, axis=0), quota="equal").rows
+        groups = np.argmax(_sides(pool, name), axis=0)
+        return select(pool.valued(name), k, strategy="per_group", groups=groups, quota="equal").rows
 
     return way
+
+
+def _by_groups(pool: Pool, k: int) -> np.ndarray:
+    """LESS with its judges grouped by answer: a row counts by the group that it helps most."""
+    return np.argsort(-_sides(pool, "LESS").max(axis=0), kind="stable")[:k]
 
 
 def _right(pool: Pool, k: int) -> np.ndarray:
@@ -144,6 +153,7 @@ WAYS: dict[str, Callable[[Pool, int], np.ndarray]] = {
     "random": _chance,
     "of LESS's lengths": _of_less_lengths,
     "LESS": _top("LESS"),
+    "LESS, groups by answer": _by_groups,
     "LESS, by side": _by_side("LESS"),
     "coverage (LESS)": lambda pool, k: select(pool.valued("LESS"), k, strategy="coverage").rows,
     "influence (DataInf)": _top("DataInf"),

@@ -140,7 +140,7 @@ def main(seeds: int = 5, path: str | None = None) -> None:
         for k, runs in waiting.items():
             found[k] = [run.result() for run in runs]
             print(f"\n{_share(k)}, {k} rows, {seeds} pools\n")
-            rows = [_line(way, found[k]) for way in found[k][0]]
+            rows = [_line(way, found[k]) for way in ([ALL] if k == POOL else WAYS)]
             print(markdown(["chosen by", "loss", "accuracy", "below random", "right rows"], rows), flush=True)
     if path is not None:
         picture({k: found[k] for k in SIZES}, path)

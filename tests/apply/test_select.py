@@ -301,6 +301,12 @@ GROUPS = np.arange(10)
         (3, {"strategy": "per_group"}, "^strategy='per_group' needs groups"),
         (3, {"groups": GROUPS}, "^groups are given, and strategy='top' takes none"),
         (3, {"groups": GROUPS[:5], "strategy": "per_group"}, r"^groups have shape \(5,\)"),
+        (
+            3,
+            {"groups": ["a", None] * (len(GROUPS) // 2), "strategy": "per_group"},
+            "^groups are missing at position 1;",
+        ),
+        (3, {"groups": [0.0, np.nan] * (len(GROUPS) // 2), "strategy": "per_group"}, "at position 1;"),
         (3, {"quota": "fair"}, "^quota is 'fair'"),
         (3, {"curve": 0}, "^curve is 0;"),
         (3, {"curve": 11.0}, "^curve is 11.0;"),

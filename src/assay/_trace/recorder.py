@@ -299,7 +299,8 @@ class Recorder:
         if np.isinf(found[0]).any():
             raise AssayError(
                 f"Recorder got outputs for the row {ids[np.isinf(found[0])][0].item()!r} whose loss is not "
-                f"finite, in epoch {self._open.number}; lower the learning rate, or clip the gradients."
+                f"finite, in epoch {self._open.number}; lower the learning rate, clip the gradients, or drop "
+                "the row if its target is missing."
             )
         parts = dict(zip(KINDS, found, strict=True))
         parts |= {name: numpy_of(joined([part[name] for part in more])) for name in more[0]}

@@ -210,11 +210,16 @@ def _covering(valuation: Valuation, k: int, curve: float) -> tuple[Positions, Fl
 
 
 def _of_each(valuation: Valuation, k: int, groups: Any, equal: bool) -> tuple[Positions, str]:
+    import pandas as pd
+
     groups = np.asarray(groups)
     if groups.shape != valuation.values.shape:
         raise AssayError(
             f"groups have shape {groups.shape}; pass the group of each of the {len(valuation)} rows."
         )
+    missing = np.asarray(pd.isna(groups))
+    if missing.any():
+        raise AssayError(f"groups are missing at position {missing.argmax()}; drop or fill such rows.")
     names, codes = np.unique(groups.astype(str) if groups.dtype == object else groups, return_inverse=True)
     counts = quotas(np.bincount(codes), k, equal=equal)
     ranked = valuation.highest(len(valuation))
