@@ -20,7 +20,8 @@ from ._dynamics_tasks import task
 from .dynamics import Found, results
 
 DOCS = ROOT / "docs"
-KINDS = {"watches the training": "#1f5fa8", "does not": "#b0b7bf"}
+NAMES = {"DVRL": "DVRL, 300 fits"}
+KINDS = {"watches the training": "#1f5fa8", "does not watch it": "#b0b7bf"}
 
 
 def bars(found: Found) -> alt.LayerChart:
@@ -31,8 +32,10 @@ def bars(found: Found) -> alt.LayerChart:
         half = 0.0
         if seeds > 1:
             half = student.ppf(0.975, seeds - 1) * by_seed.std(ddof=1) / np.sqrt(seeds)
-        kind = "watches the training" if method in (*OWN, CONTROL, "LossVal") else "does not"
-        lines.append([method, by_seed.mean(), by_seed.mean() - half, by_seed.mean() + half, kind])
+        kind = "watches the training" if method in (*OWN, CONTROL, "LossVal") else "does not watch it"
+        lines.append(
+            [NAMES.get(method, method), by_seed.mean(), by_seed.mean() - half, by_seed.mean() + half, kind]
+        )
     frame = pd.DataFrame(lines, columns=["method", "ap", "low", "high", "kind"]).sort_values("ap")
     y = alt.Y("method:N", sort=frame["method"].tolist()[::-1], title=None, axis=alt.Axis(labelLimit=200))
     scale = alt.Scale(domain=list(KINDS), range=list(KINDS.values()))

@@ -189,13 +189,13 @@ def draw(runs: list[dict[str, Any]], path: str) -> None:
     import altair as alt
 
     points = pd.DataFrame(
-        {"left out": k, "log score of the proxy": -score, "seed": str(seed)}
+        {"rows left out": k, "log score of the proxy": -score, "seed": str(seed)}
         for seed, run in enumerate(runs)
         for k, score in list(enumerate(run["curve"]))[::5]
     ).rename(columns={"log score of the proxy": "log loss of the proxy"})
     line = alt.Chart(points).mark_line(strokeWidth=1.5)
     y = alt.Y("log loss of the proxy:Q", scale=alt.Scale(zero=False))
-    chart = line.encode(x="left out:Q", y=y, color=alt.Color("seed:N"))
+    chart = line.encode(x="rows left out:Q", y=y, color=alt.Color("seed:N"))
     chart.properties(width=420, height=220).save(path, scale_factor=1.5)
 
 
