@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from tiny_text import ANSWERS, PROMPTS
 
 from assay import AssayError
-from assay.text import LoRA, answer_losses, finetune, token_rows
+from assay.text import LoRA, answer_losses, finetune, token_rows, with_adapters
 
 torch = pytest.importorskip("torch")
 RECIPE = LoRA(rank=2, dropout=0.0, epochs=2, batch=4, rate=0.01, warmup=0.0, last=2)
@@ -26,8 +28,6 @@ def bits(tuned):
 
 def test_steps_are_those_of_a_plain_loop(tiny, rows):
     """Weights and Adam's moments equal those of peft, torch and transformers in a loop of one's own."""
-    from copy import deepcopy
-
     from peft import LoraConfig, get_peft_model
 
     tuned = finetune(tiny, rows, RECIPE, seed=3)
@@ -36,8 +36,6 @@ def test_steps_are_those_of_a_plain_loop(tiny, rows):
     ours = {name.replace("upper.layers.0", "layers.1").replace("upper.layers.1", "layers.2"): name
             for name in tuned.checkpoints[0]}  # fmt: skip
     theirs = {name: p for name, p in whole.named_parameters() if p.requires_grad}
-    from assay.text import with_adapters
-
     first = dict(with_adapters(tiny, RECIPE, 3).named_parameters())
     match = {short: next(n for n in theirs if n.endswith(short)) for short in ours}
     with torch.no_grad():
@@ -69,8 +67,6 @@ def test_steps_are_those_of_a_plain_loop(tiny, rows):
 
 def test_the_model_stays_as_it_was(tiny, rows):
     """The model given has the same weights afterwards, and an untuned network gives its own losses."""
-    from assay.text import with_adapters
-
     before = {name: t.clone() for name, t in tiny.state_dict().items()}
     finetune(tiny, rows, RECIPE)
     after = tiny.state_dict()
@@ -84,8 +80,6 @@ def test_the_model_stays_as_it_was(tiny, rows):
 @pytest.mark.parametrize("last", [None, 1, 2, 3])
 def test_blocks_below_change_nothing(tiny, rows, last):
     """What the frozen blocks make of a row is kept, and losses are the same wherever they end."""
-    from assay.text import with_adapters
-
     module = with_adapters(tiny, LoRA(rank=2, last=last))
     truth = answer_losses(tiny, rows)
     for _ in range(2):  # the second time from what was kept
@@ -130,14 +124,15 @@ def test_resumes_to_the_same_bits(tiny, rows, tmp_path):
     assert bits(resumed) == bits(whole)
     assert resumed.rates == whole.rates
     assert resumed.losses == whole.losses
+    for given, made in zip(resumed.moments, whole.moments, strict=True):  # those of the epochs before, too
+        for name, state in made.items():
+            assert all(torch.equal(given[name][part], state[part]) for part in state)
     with pytest.raises(AssayError, match="another model, other rows"):
         finetune(tiny, rows, recipe, folder=tmp_path, seed=1)
 
 
 def test_a_folder_goes_by_the_whole_model(tiny, rows, tmp_path):
     """A model that differs below the blocks that are tuned does not carry on with what another left."""
-    from copy import deepcopy
-
     finetune(tiny, rows, RECIPE, folder=tmp_path)
     other = deepcopy(tiny)
     with torch.no_grad():
@@ -177,7 +172,7 @@ def test_bad_recipes(how, told):
         LoRA(**how)
 
 
-def test_bad_calls(tiny, rows):
+def test_bad_calls(tiny, rows, tmp_path):
     """Other models, names of no module, and more blocks than there are, are refused."""
     with pytest.raises(AssayError, match="causal language model"):
         finetune(torch.nn.Linear(2, 2), rows)
@@ -193,6 +188,25 @@ def test_bad_calls(tiny, rows):
         finetune(tiny, rows, recorder=3)
     with pytest.raises(AssayError, match="no rows of tokens"):
         finetune(tiny, [[0, 1]])
+    with pytest.raises(AssayError, match="weights are bfloat16"):
+        finetune(deepcopy(tiny).bfloat16(), rows)
+    (tmp_path / "file").touch()
+    with pytest.raises(AssayError, match=r"cannot be made \(File exists\)"):
+        finetune(tiny, rows, folder=tmp_path / "file")
+
+
+@pytest.mark.parametrize("last", [None, 1])
+def test_a_model_in_training_keeps_its_mode(tiny, rows, last):
+    """Its own dropout is off in what is read of it, and each of its parts is in training mode afterwards."""
+    other = deepcopy(tiny)
+    for block in other.model.layers:
+        block.self_attn.attention_dropout = 0.5
+    other.train()
+    truth = answer_losses(tiny, rows)
+    np.testing.assert_allclose(answer_losses(other, rows), truth, rtol=1e-5)
+    module = with_adapters(other, LoRA(rank=2, last=last))
+    np.testing.assert_allclose(answer_losses(module, rows), truth, rtol=1e-5)
+    assert all(part.training for part in other.modules())
 
 
 def test_rates_rise_and_fall():
@@ -207,8 +221,6 @@ def test_rates_rise_and_fall():
 
 def test_a_network_starts_anew(tiny, rows):
     """From a network that shares what is kept of rows, tuning gives the bits that it gives from the model."""
-    from assay.text import with_adapters
-
     network = with_adapters(tiny, RECIPE, seed=9)
     assert bits(finetune(network, rows, RECIPE)) == bits(finetune(tiny, rows, RECIPE))
     tuned = finetune(network, rows, RECIPE)

@@ -30,6 +30,74 @@ def test_losses_are_those_of_transformers(tiny, letters):
     np.testing.assert_allclose(answer_losses(tiny, rows), truth, rtol=2e-6)
 
 
+SMALL = {
+    "vocab_size": 31,
+    "hidden_size": 16,
+    "intermediate_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "bos_token_id": 0,
+    "eos_token_id": 30,
+    "pad_token_id": 29,
+    "initializer_range": 0.3,
+}
+
+
+def small(name, **how):
+    """A model of this family with drawn weights."""
+    import transformers
+
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{name}Config")(**SMALL, **how)
+    kind = "GPT2LMHeadModel" if name == "GPT2" else f"{name}ForCausalLM"
+    return getattr(transformers, kind)(config).eval()
+
+
+@pytest.mark.parametrize("name", ["Qwen2", "Mistral", "GPT2"])
+def test_other_families(letters, name):
+    """What is a body and a head is read as transformers reads it, wherever its blocks are."""
+    how = {"n_embd": 16, "n_layer": 2, "n_head": 2} if name == "GPT2" else {}
+    model, rows = small(name, **how), token_rows(letters, PROMPTS, ANSWERS)
+    truth = [by_hand(model, letters, p, a) for p, a in zip(PROMPTS, ANSWERS, strict=True)]
+    np.testing.assert_allclose(answer_losses(model, rows), truth, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("Gemma2", {"final_logit_softcapping": 1.0}),
+        ("Granite", {"logits_scaling": 4.0}),
+        ("Cohere", {"logit_scale": 0.1}),
+    ],
+)
+def test_logits_that_are_more_than_the_head_are_refused(letters, name, how):
+    """Logits that are capped or scaled after the head would have other losses."""
+    with pytest.raises(AssayError, match=f"logits of {name}ForCausalLM are not what its head makes"):
+        answer_losses(small(name, **how), token_rows(letters, PROMPTS, ANSWERS))
+
+
+def test_embeddings_that_are_scaled_are_refused_where_it_would_count_twice(letters):
+    """Gemma scales what it embeds: right as long as all blocks are one part."""
+    from assay.text import LoRA, with_adapters
+
+    model, rows = small("Gemma"), token_rows(letters, PROMPTS, ANSWERS)
+    truth = [by_hand(model, letters, p, a) for p, a in zip(PROMPTS, ANSWERS, strict=True)]
+    np.testing.assert_allclose(answer_losses(model, rows), truth, rtol=1e-5)
+    with pytest.raises(AssayError, match="GemmaForCausalLM are not what its head makes"):
+        with_adapters(model, LoRA(last=1))
+
+
+def test_half_precision_is_read(tiny, letters):
+    """Losses of a model in bfloat16 are those of its whole precision, to its three digits."""
+    rows = token_rows(letters, PROMPTS, ANSWERS)
+    from copy import deepcopy
+
+    found = answer_losses(deepcopy(tiny).bfloat16(), rows)
+    np.testing.assert_allclose(found, answer_losses(tiny, rows), rtol=0.1)
+
+
 def test_alone_is_without_the_prompt(tiny, letters):
     """The second losses are those of the answer after the beginning token alone, over the same tokens."""
     after, alone = token_losses(tiny, letters, PROMPTS, ANSWERS)

@@ -72,8 +72,8 @@ def _mean_losses(name: str, given: Any) -> Floats:
         raise AssayError(f"{name} has shape {losses.shape}; pass one mean loss a row, (n,).")
     if (losses < -ROUNDING).any():
         raise AssayError(
-            f"{name} is negative at position {int(np.argmin(losses))}; pass losses, which are minus the "
-            "logarithms of probabilities."
+            f"{name} is negative at position {np.argmax(losses < -ROUNDING)}; pass losses, which are minus "
+            "the logarithms of probabilities."
         )
     return losses
 

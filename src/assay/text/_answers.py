@@ -12,9 +12,11 @@ import torch
 from torch import nn
 
 from .._errors import AssayError
+from ._resting import resting
 from .rows import NOTHING
 
 MOST_KEPT = 2**31  # bytes of what comes out of the frozen blocks
+CLOSE = (0.1, 1e-3)  # of standard deviations of logits, in half and in whole precision
 LEAST = 1e-6  # nats; a smaller loss has log odds that float32 cannot hold
 
 
@@ -32,17 +34,27 @@ class Answers(nn.Module):
     first : int
         The block where the upper part begins, which is copied and may be trained. What the blocks below make
         of a row is kept, as it never changes; later tokens, such as padding, have no part in it.
+    shared : bool
+        The upper part is the model's own, to be read alone.
+
+    Raises
+    ------
+    AssayError
+        If the model is none of this kind, on another device, or does more than its body and its head.
     """
 
-    def __init__(self, model: Any, first: int = 0) -> None:
+    def __init__(self, model: Any, first: int = 0, *, shared: bool = False) -> None:
         super().__init__()
         model, frozen = (model.frozen.model, model.frozen) if isinstance(model, Answers) else (model, None)
         if model.get_output_embeddings() is None:
             raise AssayError(f"{type(model).__name__} has no head for tokens; pass a causal language model.")
-        self.frozen = frozen if frozen is not None and frozen.first == first else _Frozen(model, first)
-        self.upper = _upper(model, first)
-        for parameter in self.upper.parameters():
-            parameter.requires_grad_(False)
+        fresh = frozen is None or frozen.first != first
+        self.frozen = _Frozen(model, first) if fresh else frozen
+        self.upper = _twin(model.base_model) if shared else _upper(model, first)
+        if not shared:
+            self.upper.requires_grad_(False)
+        if fresh:
+            _check_same(model, self)
 
     def extra_repr(self) -> str:
         """The model that is frozen: what is kept of gradients goes by it."""
@@ -118,6 +130,10 @@ class _Frozen:
             rows = [found[key] if key in found else self._kept[key] for key in keys]
             return nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
+    def forget(self) -> None:
+        """Keep nothing of rows."""
+        self._kept, self._bytes = {}, 0
+
     def _keep(self, found: dict[bytes, Any]) -> None:
         for key, row in found.items():
             if self._bytes + row.nbytes <= MOST_KEPT:
@@ -144,6 +160,27 @@ def blocks(model: Any) -> int:
     return int(model.config.num_hidden_layers)
 
 
+def _check_same(model: Any, answers: Answers) -> None:
+    """Refuse a model whose logits are not what its head's weights make of its last states.
+
+    Some scale or cap logits after the head, or scale what they embed, which the upper part would do again.
+    """
+    devices = {str(parameter.device) for parameter in model.parameters()}
+    if devices != {"cpu"}:
+        raise AssayError(f"{type(model).__name__} is on {', '.join(sorted(devices))}; move it: model.cpu().")
+    tokens = torch.arange(3)[None] % model.get_input_embeddings().num_embeddings
+    with torch.no_grad(), resting(model), resting(answers):
+        wanted = model(input_ids=tokens, use_cache=False).logits[0].float()
+        found = answers.frozen.logits(answers.states(tokens)[0]).float()
+    answers.frozen.forget()
+    far = (wanted - found).abs().max() / wanted.std()
+    if not far < CLOSE[model.dtype.itemsize > 2]:
+        raise AssayError(
+            f"The logits of {type(model).__name__} are not what its head makes of its last states: it scales "
+            "or caps them, or its embeddings; take a model of another kind, such as a Llama or a Qwen2."
+        )
+
+
 def _body(model: Any, layers: Any, **others: Any) -> Any:
     """The model's body with these blocks in place of its own, everything else shared."""
     body = copy(model.base_model)
@@ -152,7 +189,14 @@ def _body(model: Any, layers: Any, **others: Any) -> Any:
 
 
 def _lower(model: Any, first: int) -> Any:
-    return _body(model, model.base_model.layers[:first], norm=nn.Identity()).eval()
+    return _twin(_body(model, model.base_model.layers[:first], norm=nn.Identity())).eval()
+
+
+def _twin(module: Any) -> Any:
+    """The module anew, in a mode of its own; parameters are shared."""
+    twin = copy(module)
+    twin._modules = {name: None if part is None else _twin(part) for name, part in module._modules.items()}
+    return twin
 
 
 def _upper(model: Any, first: int) -> Any:
@@ -163,6 +207,7 @@ def _upper(model: Any, first: int) -> Any:
         )
     if first == 0:
         return deepcopy(model.base_model)
-    upper = _body(model, deepcopy(model.base_model.layers[first:]), norm=deepcopy(model.base_model.norm))
+    body = _body(model, deepcopy(model.base_model.layers[first:]), norm=deepcopy(model.base_model.norm))
+    upper = _twin(body)
     del upper._modules["embed_tokens"]  # what comes in is embedded already
     return upper

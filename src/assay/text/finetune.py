@@ -166,6 +166,11 @@ def with_adapters(model: Any, recipe: LoRA, seed: int = 0) -> Any:
         raise AssayError(
             f"finetune: the model is a {type(model).__name__}; pass a causal language model of transformers."
         )
+    if base.dtype not in (torch.float32, torch.float64):
+        raise AssayError(
+            f"finetune: the model's weights are {str(base.dtype).removeprefix('torch.')}, too coarse for "
+            "small steps; load it with dtype=torch.float32, or model.float()."
+        )
     first = 0 if recipe.last is None else blocks(base) - recipe.last
     if first < 0:
         raise AssayError(f"LoRA.last is {recipe.last}, but the model has {blocks(base)} blocks.")
@@ -214,7 +219,8 @@ class _Run:
         self._module.load_state_dict(states[-1]["weights"], strict=False)
         moments = [states[-1]["moments"][name] for name in self._named]
         state = self._optimizer.state_dict()
-        self._optimizer.load_state_dict({**state, "state": {i: dict(m) for i, m in enumerate(moments)}})
+        # copies: the optimizer goes on in what it is given, and these belong to an epoch that is over
+        self._optimizer.load_state_dict({**state, "state": {i: _cloned(m) for i, m in enumerate(moments)}})
 
     def epoch(self, tell: Callable[[float], None]) -> dict[str, Any]:
         """Pass the rows once, in an order of its own, and give what is to be kept."""
@@ -268,7 +274,12 @@ class _Folder:
 
     def __init__(self, folder: str | Path, module: Any, rows: Data, recipe: LoRA, seed: int) -> None:
         self._folder = Path(folder)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise AssayError(
+                f"The folder {folder} cannot be made ({error.strerror}); give one that can."
+            ) from error
         told = f"{module.frozen.digest} {recipe} {seed} {rows.X.shape}"
         digest = blake2b(told.encode() + rows.X.tobytes(), digest_size=16)
         for name, tensor in module.state_dict().items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from .._errors import AssayError
 from .._gradients.torch_gradients import require_torch
 from .._problem import Data
 from .._types import Floats, Positions
+from ._resting import resting
 from .rows import NOTHING, token_rows
 
 TOKENS = 2048  # of a batch, padding included
@@ -78,10 +78,12 @@ def token_losses(
     AssayError
         As of `answer_losses` and `token_rows`.
     """
+    module = as_answers(model, "token_losses")
     after = token_rows(tokenizer, prompts, answers, length=length)
-    return answer_losses(model, after, progress=progress), answer_losses(
-        model, alone(after), progress=progress
+    conditioned, unconditioned = (
+        answer_losses(module, rows, progress=progress) for rows in (after, alone(after))
     )
+    return conditioned, unconditioned
 
 
 def alone(rows: Data) -> Data:
@@ -114,7 +116,7 @@ def as_answers(model: Any, name: str) -> Any:
             f"{name}: the model is a {type(model).__name__}; pass a causal language model of transformers, "
             "such as AutoModelForCausalLM gives, or the `module` of a FineTuned."
         )
-    return Answers(model)
+    return Answers(model, shared=True)
 
 
 def batches(rows: Data) -> Iterator[tuple[Positions, NDArray[Any]]]:
@@ -151,14 +153,3 @@ def lengths_of(rows: Data) -> NDArray[np.int64]:
     if not fits or (labels[:, 0] != NOTHING).any():
         raise AssayError("The rows are no rows of tokens; make them: assay.text.token_rows(tokenizer, ...).")
     return (tokens != NOTHING).sum(axis=1)
-
-
-@contextmanager
-def resting(module: Any) -> Iterator[None]:
-    """The module in evaluation mode for a while."""
-    training = module.training
-    module.eval()
-    try:
-        yield
-    finally:
-        module.train(training)
