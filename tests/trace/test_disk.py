@@ -210,15 +210,58 @@ def test_folders_that_do_not_fit_are_refused(tmp_path):
 
 
 def test_other_measures_are_refused(tmp_path):
-    """A folder without norms is not continued with norms."""
+    """A folder is not continued with norms it has not, or of another kind, or with wider hidden states."""
     torch = pytest.importorskip("torch")
-    record(first := Recorder(np.arange(20), tmp_path), range(2))
+    record(first := Recorder(np.arange(20), tmp_path / "plain"), range(2))
     first.close()
-    net = torch.nn.Linear(4, 4)
-    second = Recorder(np.arange(20), tmp_path, module=net, norms="last")
-    second(np.arange(20), net(torch.randn(20, 4)), np.zeros(20, int), epoch=2)
-    with pytest.raises(AssayError, match="same settings"):
-        second.close()
+    net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Linear(8, 4))
+    for norms in ("last", "all"):
+        with pytest.raises(AssayError, match="same settings"):
+            Recorder(np.arange(20), tmp_path / "plain", module=net, norms=norms)
+    Recorder(np.arange(20), tmp_path / "last", module=net, norms="last")
+    with pytest.raises(
+        AssayError, match=r"norms='last', and the recorder is for .* norms='all'; give it the same"
+    ):
+        Recorder(np.arange(20), tmp_path / "last", module=net, norms="all")
+    with Recorder(np.arange(20), tmp_path / "hidden", module=net, hidden="0") as recorder:
+        recorder(np.arange(20), net(torch.randn(20, 4)), np.zeros(20, int), epoch=0)
+    net[0], net[1] = torch.nn.Linear(4, 6), torch.nn.Linear(6, 4)
+    wider = Recorder(np.arange(20), tmp_path / "hidden", module=net, hidden="0")
+    wider(np.arange(20), net(torch.randn(20, 4)), np.zeros(20, int), epoch=1)
+    with pytest.raises(AssayError, match="of these widths"):
+        wider.close()
+
+
+def test_nothing_is_dropped_before_another_epoch_is_whole(tmp_path):
+    """A new run on a folder replaces what it held when its first epoch closes, not by a batch that fails."""
+    record(first := Recorder(np.arange(20), tmp_path), range(3))
+    held = first.trace()
+    losses = np.array(held.losses)
+    second = Recorder(np.arange(20), tmp_path)
+    with pytest.raises(AssayError, match="outputs of shape"):
+        second(np.arange(20), np.zeros((20, 4, 2)), np.zeros(20, int), epoch=0)
+    second(np.arange(20), np.ones((20, 4)), np.zeros(20, int), epoch=0)
+    assert second.state_dict()["epochs"] == []
+    assert Trace.load(tmp_path).epochs == 3
+    assert second.trace().losses.tolist() == [[np.float16(np.log(4)).item()] * 20]
+    np.testing.assert_array_equal(held.losses, losses)  # whoever had read them keeps them
+
+
+def test_a_state_that_does_not_fit_drops_nothing(tmp_path):
+    """A recorder in memory that is given the state of one with a folder keeps what it had."""
+    record(disk := Recorder(np.arange(20), tmp_path), range(2))
+    disk.close()
+    record(memory := Recorder(np.arange(20)), range(3))
+    with pytest.raises(AssayError, match="give Recorder the folder"):
+        memory.load_state_dict(disk.state_dict() | {"epochs": [0, 9]})
+    assert memory.trace().epochs == 3
+
+
+def test_keys_of_text_from_pandas(tmp_path):
+    """Keys of type object are text in the trace, and come back from disk."""
+    keys, part = np.array(["a", "bb"], dtype=object), np.ones((1, 2))
+    Trace(keys, part, part, part, part).save(tmp_path)
+    assert Trace.load(tmp_path).ids.tolist() == ["a", "bb"]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

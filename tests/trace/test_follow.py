@@ -387,3 +387,103 @@ def test_one_class_is_refused(model):
         follow(model, Data(X, ["ant"] * 120))
     with pytest.raises(AssayError, match="take a regressor"):
         follow(model, NUMBERS)
+
+
+def lightgbm_booster(objective, y, **how):
+    """A booster in LightGBM's own form."""
+    lightgbm = pytest.importorskip("lightgbm")
+    settings = {"objective": objective, "num_leaves": 4, "verbose": -1, "num_threads": 1} | how
+    return lightgbm.train(settings, lightgbm.Dataset(X, y), 3)
+
+
+def xgboost_booster(objective, y, **how):
+    """A booster in XGBoost's own form."""
+    xgboost = pytest.importorskip("xgboost")
+    return xgboost.train(
+        {"objective": objective, "max_depth": 2, "nthread": 1} | how, xgboost.DMatrix(X, y), 3
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "objective"), [(lightgbm_booster, "binary"), (xgboost_booster, "binary:logistic")]
+)
+def test_boosters_know_their_classes(make, objective):
+    """Rows of one class alone are read by that class, as rows of both are."""
+    y = (CODES > 0).astype(int)
+    booster = make(objective, y)
+    whole, ones = follow(booster, Data(X, y)), np.flatnonzero(y)
+    part = follow(booster, Data(X[ones], y[ones]))
+    np.testing.assert_allclose(part.probabilities, whole.probabilities[:, ones], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "objective"), [(lightgbm_booster, "regression"), (xgboost_booster, "reg:squarederror")]
+)
+def test_boosters_of_numbers_that_are_whole(make, objective):
+    """A booster that predicts numbers has residuals, also where all numbers are whole."""
+    booster = make(objective, CODES)
+    trace = follow(booster, Data(X, CODES))
+    assert np.isnan(trace.margins).all()
+    said = booster.predict(X) if make is lightgbm_booster else booster.inplace_predict(X)
+    np.testing.assert_allclose(trace.errors[-1], abs(said - CODES), rtol=1e-4, atol=1e-5)
+
+
+def test_boosters_of_many_classes_and_of_counts():
+    """Softmax is read, whatever form its predictions have; counts by a logarithm are refused."""
+    soft = {"num_class": len(np.unique(CODES))}
+    traces = [
+        follow(xgboost_booster(f"multi:{k}", CODES, **soft), Data(X, CODES)) for k in ("softmax", "softprob")
+    ]
+    np.testing.assert_array_equal(traces[0].probabilities, traces[1].probabilities)
+    with pytest.raises(AssayError, match="raw scores of Booster are not its predictions"):
+        follow(lightgbm_booster("poisson", CODES), Data(X, CODES))
+
+
+def test_a_class_of_ones_own_is_of_the_library_it_builds_on():
+    """Stages of a subclass are those of what it builds on."""
+
+    class Own(GradientBoostingRegressor):
+        pass
+
+    own, plain = (kind(n_estimators=3, random_state=0) for kind in (Own, GradientBoostingRegressor))
+    np.testing.assert_array_equal(follow(own, NUMBERS).losses, follow(plain, NUMBERS).losses)
+
+
+@pytest.mark.parametrize("epochs", [None, 3])
+def test_a_solver_of_one_step_is_refused(epochs):
+    """Ridge has max_iter, and a solver that has no iterations."""
+    with pytest.raises(AssayError, match="solved in one step"):
+        follow(Ridge(max_iter=100), NUMBERS, epochs=epochs)
+
+
+def test_a_folder_of_something_else_is_refused_before_the_training(tmp_path):
+    """Nothing is trained for a folder that cannot be written."""
+    (tmp_path / "mine").touch()
+
+    class Late(SGDRegressor):
+        def partial_fit(self, *given, **named):
+            raise AssertionError
+
+    with pytest.raises(AssayError, match="holds no trace"):
+        follow(Late(), NUMBERS, folder=tmp_path)
+
+
+def test_bad_networks_and_trainings():
+    """Networks that do not fit the rows, batch norm on one row, and several networks are refused by name."""
+    torch = pytest.importorskip("torch")
+    from assay.metrics import Training
+
+    data = Data(X, CODES)
+    wide, classes = X.shape[1], len(np.unique(CODES))
+    for told, network, how in (
+        ("network fails on rows", torch.nn.Linear(wide + 1, classes), {}),
+        ("output", torch.nn.Linear(wide, 1), {}),
+        ("inits is 3", torch.nn.Linear(wide, classes), {"inits": 3}),
+        (
+            r"batch of 1 row\(s\)",
+            torch.nn.Sequential(torch.nn.BatchNorm1d(wide), torch.nn.Linear(wide, classes)),
+            {"batch": len(X) - 1},
+        ),
+    ):
+        with pytest.raises(AssayError, match=told):
+            follow(network, data, training=Training(epochs=1, **how))

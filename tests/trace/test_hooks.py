@@ -44,12 +44,65 @@ def test_norms_are_those_of_autograd(norms, loss, bias):
     np.testing.assert_allclose(recorder.trace().norms[0], truth, rtol=1e-4)
 
 
+def test_an_evaluation_between_a_batch_and_its_call_is_not_taken_for_it():
+    """States and norms are those of the training's pass, whatever passes in evaluation mode after it."""
+    net, X, y = network(), torch.randn(8, 4), torch.randint(3, (8,))
+    recorder = Recorder(np.arange(8), module=net, norms="all", hidden="1")
+    for epoch, evaluated in enumerate((False, True)):
+        logits = net.train()(X)
+        if evaluated:
+            net.eval()(torch.randn(8, 4))
+        recorder(np.arange(8), logits, y, epoch=epoch)
+    trace = recorder.trace()
+    np.testing.assert_array_equal(trace.hidden[0], trace.hidden[1])
+    np.testing.assert_array_equal(trace.norms[0], trace.norms[1])
+
+
+class Two(torch.nn.Module):
+    """Two inputs, one of them scaled."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.line = torch.nn.Linear(4, 3)
+
+    def forward(self, first, second, scale=1.0):
+        """Logits."""
+        return self.line(first + scale * second)
+
+
+def test_norms_of_several_inputs():
+    """Several inputs are passed on as they came, all by name or none; anything else is refused."""
+    net, a, b, y = Two(), torch.randn(8, 4), torch.randn(8, 4), torch.randint(3, (8,))
+    recorder = Recorder(np.arange(8), module=net, norms="all")
+    recorder(np.arange(8), net(a, b), y, epoch=0)
+    recorder(np.arange(8), net(first=a, second=b), y, epoch=1)
+    last = Recorder(np.arange(8), module=net, norms="last")
+    last(np.arange(8), net(a, b), y, epoch=0)
+    truth = last.trace().norms[0]
+    np.testing.assert_allclose(recorder.trace().norms, [truth, truth], rtol=1e-5)
+    for told, logits in (
+        ("by name and others not", lambda: net(a, second=b)),
+        ("other things than tensors", lambda: net(first=a, second=b, scale=2.0)),
+    ):
+        with pytest.raises(AssayError, match=told):
+            Recorder(np.arange(8), module=net, norms="all")(np.arange(8), logits(), y, epoch=0)
+
+
+def test_norms_of_tokens_are_refused():
+    """Rows of tokens have no gradient norms by all parameters."""
+    net, X = torch.nn.Linear(4, 3), torch.randn(2, 5, 4)
+    recorder = Recorder([0, 1], module=net, norms="all")
+    with pytest.raises(AssayError, match="logits are of tokens"):
+        recorder([0, 1], net(X), torch.zeros(2, 5, dtype=torch.long), epoch=0)
+
+
 def test_norms_of_named_classes():
     """Norms by all parameters know classes that are named."""
     net, X = network(), torch.randn(3, 4)
     named = Recorder(np.arange(3), module=net, norms="all", classes=[*"zxy"])
-    plain = Recorder(np.arange(3), module=net, norms="all")
     named(np.arange(3), net(X), np.array([*"yzx"]), epoch=0)
+    plain = Recorder(np.arange(3), module=net, norms="all")
     plain(np.arange(3), net(X), [2, 0, 1], epoch=0)
     np.testing.assert_allclose(named.trace().norms, plain.trace().norms)
 
@@ -138,6 +191,8 @@ def test_stale_passes_are_refused():
     refused("before optimizer.step", net, recorder, logits)
     recorder = Recorder(np.arange(8), module=net, hidden="1")
     logits = net(X)
+    net(X)
+    refused("2 batches have passed", net, recorder, logits)
     net(X[:3])
     refused("one state a row", net, recorder, logits)
     recorder = Recorder(np.arange(8), module=net, hidden="1")

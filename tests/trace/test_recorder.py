@@ -271,6 +271,7 @@ LOGITS = np.zeros((2, 3))
         (lambda: one()([10, 20], LOGITS, [0, 1], epoch=0.5), "whole number"),
         (lambda: one().trace(), "seen no batch"),
         (lambda: one().load_state_dict({}), "other rows"),
+        (lambda: Recorder([1], loss="binary", classes=[*"abc"]), "'binary', which has two"),
         (lambda: one().load_state_dict(None), "pass what state_dict"),
         (lambda: one().load_state_dict(Recorder([1, 2, 3]).state_dict()), "other rows"),
     ],

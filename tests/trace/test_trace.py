@@ -23,7 +23,8 @@ def test_lists_become_arrays_and_narrow_arrays_stay():
 @pytest.mark.parametrize(
     ("parts", "says"),
     [
-        ({"ids": [0, 1, 1]}, "all different"),
+        ({"ids": [0, 1, 1]}, r"Trace\.ids name 1 more than once"),
+        ({"ids": [0.5, 1, 2]}, r"Trace\.ids have shape \(3,\) and type float64"),
         ({"losses": None}, r"Trace\.losses has shape \(\)"),
         ({"losses": 0.5}, r"Trace\.losses has shape \(\)"),
         ({"losses": P[0]}, r"Trace\.losses has shape \(3,\); it needs to be \(3, 3\)"),

@@ -11,6 +11,23 @@ from .._types import Labels
 from ._torch_record import first_rows, outputs_of
 
 
+def passed(network: Any, inputs: Any) -> Any:
+    """What a network in training gives for a batch.
+
+    Raises
+    ------
+    AssayError
+        If it fails, as batch norm does on a single row.
+    """
+    try:
+        return network(inputs)
+    except (RuntimeError, ValueError) as error:
+        raise AssayError(
+            f"The network fails in training on a batch of {len(inputs)} row(s) "
+            f"({str(error).strip().splitlines()[0]}); take another Training.batch, if that is the last one."
+        ) from error
+
+
 def check_network(module: Any, loss: Any, classes: Labels | None, batch: tuple[Any, Any]) -> None:
     """Refuse a network whose outputs are none of these rows' classes or numbers.
 

@@ -99,6 +99,8 @@ def _pair(data: Any) -> tuple[Any, Any]:
 def _inputs(inputs: Any, dtype: Any) -> Any:
     if isinstance(inputs, dict):
         return {name: _inputs(part, dtype) for name, part in inputs.items()}
+    if isinstance(inputs, tuple):
+        return tuple(_inputs(part, dtype) for part in inputs)
     tensor = torch.as_tensor(np.array(inputs) if isinstance(inputs, np.ndarray) else inputs)
     return tensor.to(dtype) if tensor.is_floating_point() else tensor
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .._errors import AssayError
 from .._gradients.torch_gradients import TorchGradients, require_torch
-from ._parts import numpy_of
+from ._parts import is_tensor, numpy_of
 
 WIDTH = 64  # numbers of a hidden state that are kept
 SLOPES = {"cross_entropy": 1.0, "binary": 0.5**0.5, "squared": 2.0}  # gradient by the outputs, in `errors`
@@ -31,6 +31,7 @@ class Hooks:
         self.loss, self.norms, self.module = loss, norms, module
         self._last: Any = None
         self._bias = False
+        self._hidden, self._passes, self._aside = hidden is not None, 0, False
         self._passed: Any = None
         self._state: Any = None
         self._basis: Any = None
@@ -48,7 +49,7 @@ class Hooks:
                 raise AssayError("Recorder.norms is 'last', and the network has no linear layer; say 'all'.")
             self._bias = layers[-1].bias is not None
             handles.append(layers[-1].register_forward_hook(self._see_last))
-        elif norms == "all":
+        if norms == "all" or hidden is not None:
             handles.append(self.module.register_forward_pre_hook(self._see_inputs, with_kwargs=True))
         if hidden is not None:
             try:
@@ -70,9 +71,14 @@ class Hooks:
         self._last = (inputs[0].detach(), output.detach(), version)
 
     def _see_inputs(self, module: Any, inputs: Any, named: Any) -> None:
-        self._passed = (inputs, named, _version(module))
+        self._passes += module.training
+        self._aside = self._passes > 0 and not module.training  # an evaluation between a batch and its call
+        if self.norms == "all" and not self._aside:
+            self._passed = (inputs, named, _version(module))
 
     def _see_state(self, part: Any, inputs: Any, output: Any) -> None:
+        if self._aside:
+            return
         output = output if hasattr(output, "detach") else output[0]
         self._state = output.detach()
 
@@ -85,14 +91,20 @@ class Hooks:
         AssayError
             If another batch passed since, or none.
         """
+        passes, self._passes = self._passes, 0
+        if passes > 1:
+            raise AssayError(
+                f"Recorder watches a network through which {passes} batches have passed since the last call; "
+                "call it after each, and pass others in evaluation mode: module.eval()."
+            )
         found: dict[str, Any] = {}
         if self.norms == "last":
             found["lengths"] = self._lengths(logits)
         elif self._gradients is not None:
-            found["norms"] = self._norms(targets)
+            found["norms"] = self._norms(logits, targets)
         if self._state is not None:
             found["hidden"] = self._pooled(len(targets), mask)
-        elif len(self._handles) > (self.norms is not None):
+        elif self._hidden:
             raise _stale()
         self._last = self._passed = self._state = None
         return found
@@ -114,18 +126,27 @@ class Hooks:
             )
         return torch.linalg.vector_norm(inputs.float(), dim=1)
 
-    def _norms(self, targets: Any) -> Any:
+    def _norms(self, logits: Any, targets: Any) -> Any:
         import torch
 
         if self._passed is None:
             raise _stale()
         inputs, named, version = self._passed
+        if logits.ndim == 3:
+            raise AssayError(
+                "Recorder.norms is 'all', and logits are of tokens, which have no norms; leave it out."
+            )
+        if bool(inputs) == bool(named) or not all(map(is_tensor, (*inputs, *named.values()))):
+            raise AssayError(
+                "Recorder.norms is 'all', and the network was called with other things than tensors, or with "
+                "some by name and others not; call it with tensors, all by name or none."
+            )
         if version != _version(self.module):
             raise AssayError(
                 "Recorder.norms is 'all', and the weights have changed since the forward pass; call the "
                 "recorder before optimizer.step()."
             )
-        given = named if named and not inputs else inputs[0] if len(inputs) == 1 else inputs
+        given = named or (inputs[0] if len(inputs) == 1 else inputs)
         assert self._gradients is not None
         self._gradients.module.load_state_dict(self.module.state_dict())
         rows = self._gradients.rows((_on_cpu(given), numpy_of(targets)))

@@ -75,17 +75,14 @@ class Folder:
                 )
             self._drop_torn()
             return
-        if ids is None or (path.exists() and (not path.is_dir() or any(path.iterdir()))):
-            raise AssayError(
-                f"The folder {path} holds no trace; give one that a Recorder wrote, or a new one."
-            )
+        check_unused(path, missing=ids is None)
         self.ids = ids
         self._meta: dict[str, Any] = {"format": FORMAT, "widths": {}, "epochs": [], "crc": []}
         if kind:
             self._meta["kind"] = kind
         try:
             path.mkdir(parents=True, exist_ok=True)
-            np.save(path / IDS, ids)
+            np.save(path / IDS, ids, allow_pickle=False)
             self._write_meta()
         except OSError as error:
             raise AssayError(
@@ -102,6 +99,11 @@ class Folder:
         if count < len(self.epochs):
             self._meta |= {name: self._meta[name][:count] for name in ("epochs", "crc")}
             self._write_meta()
+            part = self.path / f"{BLOCKS}.part"
+            with open(part, "wb") as file:
+                if count:
+                    self._blocks().tofile(file)
+            os.replace(part, self.path / BLOCKS)  # who has mapped the longer file keeps what was in it
 
     def append(self, epoch: int, line: Line) -> None:
         """Add the line of an epoch."""
@@ -161,6 +163,12 @@ class Folder:
             if wait:
                 os.fsync(file.fileno())
         os.replace(part, self.path / META)
+
+
+def check_unused(path: Path, *, missing: bool = False) -> None:
+    """Refuse a path where something else than a trace is, or, if a trace has to be there, that is new."""
+    if missing or (path.exists() and (not path.is_dir() or any(path.iterdir()))):
+        raise AssayError(f"The folder {path} holds no trace; give one that a Recorder wrote, or a new one.")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -29,6 +29,8 @@ def train(
     import torch
     from torch.nn.functional import cross_entropy, mse_loss
 
+    from .._gradients._torch_check import check_network, passed
+
     network = deepcopy(module).cpu().train()
     problem = Problem(data, model=network)
     numbers = problem.target_kind == "number"
@@ -36,6 +38,9 @@ def train(
     inputs = torch.as_tensor(np.array(data.dense), dtype=dtype)
     targets = torch.as_tensor(_targets(problem, numbers=numbers), dtype=dtype if numbers else torch.long)
     loss = mse_loss if numbers else cross_entropy
+    batch = inputs, targets
+    check_network(network.eval(), "squared" if numbers else "cross_entropy", problem.classes, batch)
+    network.train()
     optimizer = optimizer_of(training, network)
     rng = np.random.default_rng(seed)
     with (
@@ -55,7 +60,7 @@ def train(
             for at in range(0, len(order), training.batch):
                 rows = order[at : at + training.batch]
                 optimizer.zero_grad()
-                outputs = network(inputs[rows])
+                outputs = passed(network, inputs[rows])
                 outputs = outputs.reshape(len(rows)) if numbers else outputs
                 recorder(data.ids[rows], outputs, targets[rows], epoch=epoch)
                 loss(outputs, targets[rows]).backward()

@@ -46,6 +46,30 @@ def joined(parts: list[Any]) -> Any:
     return np.concatenate([numpy_of(part) for part in parts])
 
 
+def keys_of(name: str, given: Any) -> NDArray[Any]:
+    """The keys of rows as text or whole numbers, all different.
+
+    Raises
+    ------
+    AssayError
+        If they are not.
+    """
+    ids = np.array(numpy_of(given))
+    if ids.dtype == object:
+        ids = np.array(ids.tolist())
+    if ids.ndim != 1 or not len(ids) or ids.dtype.kind not in "iuU":
+        raise AssayError(
+            f"{name}.ids have shape {ids.shape} and type {ids.dtype}; give one key for each row, text or "
+            "whole numbers."
+        )
+    names, counts = np.unique(ids, return_counts=True)
+    if len(names) < len(ids):
+        raise AssayError(
+            f"{name}.ids name {names[counts > 1][0].item()!r} more than once; every row needs its own key."
+        )
+    return ids
+
+
 def as_floats(part: NDArray[Any]) -> NDArray[Any]:
     """In float64 if it is, else in float32.
 

@@ -30,7 +30,8 @@ def passes(model: Any, X: Any, y: Labels, epochs: int | None, *, numbers: bool) 
     else:
         for k in range(1, (epochs or length(model, X, y)) + 1):
             cut = Cloner(model).copy().set_params(max_iter=k)
-            yield fitted(cut, X, y)
+            _iterations(cut := fitted(cut, X, y))
+            yield cut
 
 
 def fitted(model: Any, X: Any, y: Labels) -> Any:
@@ -49,8 +50,17 @@ def fitted(model: Any, X: Any, y: Labels) -> Any:
 
 def length(model: Any, X: Any, y: Labels) -> int:
     """How many iterations a whole fit takes."""
-    whole = fitted(Cloner(model).copy(), X, y)
-    return max(1, int(np.max(whole.n_iter_)))
+    return _iterations(fitted(Cloner(model).copy(), X, y))
+
+
+def _iterations(model: Any) -> int:
+    """How many iterations its fit took."""
+    taken = getattr(model, "n_iter_", None)
+    if taken is None:
+        raise AssayError(
+            f"The training of {model!r} cannot be followed, as it is solved in one step; take another solver."
+        )
+    return max(1, int(np.max(taken)))
 
 
 def can_follow(model: Any) -> bool:

@@ -31,7 +31,17 @@ class Reader:
             raise AssayError("Recorder.classes are given, and the loss is 'squared'; leave one of them out.")
         if self.classes.ndim != 1 or len(np.unique(self.classes)) != len(self.classes):
             raise AssayError("Recorder.classes need to be one label for each output, all different.")
+        if loss == "binary" and len(self.classes) != 2:
+            raise AssayError(
+                f"Recorder.classes are {self.names}, and the loss is 'binary', which has two; give two "
+                "classes, or say loss='cross_entropy'."
+            )
         self._sorted = np.argsort(self.classes, kind="stable")
+
+    @property
+    def names(self) -> list[Any]:
+        """The classes, as Python writes them."""
+        return [] if self.classes is None else self.classes.tolist()
 
     def check(self, outputs: Any, targets: Any, ids: Any) -> None:
         """Refuse shapes that do not fit."""

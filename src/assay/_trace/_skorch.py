@@ -133,5 +133,11 @@ def fit(
         copy.set_params(max_epochs=epochs)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        copy.fit(X.copy(), y.copy())  # read-only arrays make tensors warn
+        try:
+            copy.fit(X.copy(), y.copy())  # read-only arrays make tensors warn
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise AssayError(
+                f"The net {type(net).__name__} cannot be fitted: {error}; most nets want features as float32 "
+                "and labels as codes from 0: Data(X.astype(np.float32), codes)."
+            ) from error
     return recorder.trace()

@@ -31,8 +31,9 @@ Said = tuple[NDArray[Any], Loss]
 
 
 def library(model: Any) -> str:
-    """Where its class is from."""
-    return type(model).__module__.split(".")[0]
+    """Which of those that need more than scikit-learn's ways its class is from, or one that it builds on."""
+    modules = [kind.__module__.split(".")[0] for kind in type(model).__mro__]
+    return next((name for name in modules if name in ("lightgbm", "xgboost", "skorch")), "other")
 
 
 def boosts(model: Any) -> bool:
@@ -57,14 +58,10 @@ def is_fitted(model: Any) -> bool:
 
 def stages(model: Any, X: Any, epochs: int | None, *, numbers: bool) -> Iterator[Said]:
     """What the fitted ensemble says of the rows after each stage."""
-    if library(model) == "lightgbm":
-        found = _sums(_lightgbm(model, X))
-    elif library(model) == "xgboost":
-        found = _sums(_xgboost(model, X))
-    else:
+    if library(model) not in PARTS:
         yield from islice(staged(model, X, numbers=numbers), epochs)
         return
-    for scores in islice(found, epochs):
+    for scores in islice(_sums(PARTS[library(model)](model, X)), epochs):
         if numbers:
             yield scores, "squared"
         else:
@@ -79,16 +76,48 @@ def check_raw(model: Any, X: Any, *, numbers: bool) -> None:
     AssayError
         Naming its objective.
     """
-    if library(model) == "sklearn" or is_booster(model):
+    if library(model) not in PARTS:
         return
-    last = np.sum(list(_lightgbm(model, X) if library(model) == "lightgbm" else _xgboost(model, X)), axis=0)
-    said = model.predict(X) if numbers else model.predict_proba(X)
-    close = np.allclose(last, said, rtol=1e-4, atol=1e-4) if numbers else are_logits(last, said)
+    last = _raw(model, X)
+    own = is_booster(model)
+    if numbers:
+        close = _same(last, _foretold(model, X) if own else model.predict(X))
+    else:
+        close = _of_classes(last, _foretold(model, X) if own else model.predict_proba(X))
     if not close:
+        objective = getattr(model, "objective", None) or "that it was trained by"
         raise AssayError(
             f"The raw scores of {type(model).__name__} are not its predictions, under the objective "
-            f"{getattr(model, 'objective', None)!r}; take squared error, binary log loss or softmax."
+            f"{objective}; take squared error, binary log loss or softmax."
         )
+
+
+def foretells_numbers(booster: Any, X: Any) -> bool:
+    """Whether a booster in its library's own form predicts numbers: its raw scores are what it predicts."""
+    return _same(_raw(booster, X), _foretold(booster, X))
+
+
+def _of_classes(raw: NDArray[Any], said: NDArray[Any]) -> bool:
+    """Whether what was said is their softmax or sigmoid, or the class whose score is largest."""
+    if said.ndim == 1 == raw.ndim:
+        said = np.stack([1 - said, said], axis=1)
+    return are_logits(raw, said) if said.ndim == 2 else np.array_equal(raw.argmax(axis=1), said)
+
+
+def _same(raw: NDArray[Any], said: NDArray[Any]) -> bool:
+    return raw.shape == said.shape and np.allclose(raw, said, rtol=1e-4, atol=1e-4)
+
+
+def _raw(model: Any, X: Any) -> NDArray[Any]:
+    return np.sum(list(PARTS[library(model)](model, X)), axis=0)
+
+
+def _foretold(booster: Any, X: Any) -> NDArray[Any]:
+    if library(booster) == "lightgbm":
+        return booster.predict(csr_matrix(X) if issparse(X) else X)
+    import xgboost
+
+    return booster.predict(xgboost.DMatrix(X), validate_features=False)
 
 
 def _lightgbm(model: Any, X: Any) -> Iterator[NDArray[Any]]:
@@ -116,6 +145,9 @@ def _xgboost(model: Any, X: Any) -> Iterator[NDArray[Any]]:
     base = margin(0, 1) + margin(1, 2) - margin(0, 2) if last > 1 else 0.0
     for k in range(last):
         yield margin(k, k + 1) - (base if k else 0.0)
+
+
+PARTS = {"lightgbm": _lightgbm, "xgboost": _xgboost}  # what each stage adds to the raw scores
 
 
 def _sums(parts: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:

@@ -19,10 +19,20 @@ from .._keys import unset_seeds
 from .._numbers import check_seed, is_whole
 from .._problem import Data, Problem, is_booster, is_torch
 from .._training import Training
-from ._lines import META
+from ._lines import META, check_unused
 from ._passes import can_follow, fitted, passes
 from ._says import columns, quiet, says
-from ._stages import FORESTS, boosts, check_raw, grown, is_fitted, library, out_of_bag, stages
+from ._stages import (
+    FORESTS,
+    boosts,
+    check_raw,
+    foretells_numbers,
+    grown,
+    is_fitted,
+    library,
+    out_of_bag,
+    stages,
+)
 from .recorder import Recorder
 from .trace import Trace
 
@@ -88,10 +98,12 @@ def follow(
     """
     check_seed(seed)
     _check(model, data, epochs, training)
-    if folder is not None and (Path(folder) / META).exists():
-        raise AssayError(
-            f"The folder {folder} holds a trace already; give follow a new one, or Trace.load it."
-        )
+    if folder is not None:
+        if (Path(folder) / META).exists():
+            raise AssayError(
+                f"The folder {folder} holds a trace already; give follow a new one, or Trace.load it."
+            )
+        check_unused(Path(folder))
     if is_torch(model):
         from ._network import train
 
@@ -112,8 +124,9 @@ def follow(
         from ._skorch import fit
 
         return fit(model, data.ids, X, y, epochs, seed, folder)
-    numbers = is_regressor(model) or (is_booster(model) and problem.target_kind == "number")
-    if is_classifier(model) and not (boosts(model) and is_fitted(model)):
+    own = is_booster(model)
+    numbers = quiet(lambda: foretells_numbers(model, X)) if own else is_regressor(model)
+    if not own and is_classifier(model) and not (boosts(model) and is_fitted(model)):
         _check_classes(model, y)
     recorder = None
     with threadpool_limits(limits=1, user_api="blas"):
@@ -132,7 +145,7 @@ def _epochs(model: Any, X: Any, y: Any, epochs: int | None, *, numbers: bool) ->
         whole = grown(model, X, y, epochs)
         quiet(lambda: check_raw(whole, X, numbers=numbers))
         for said in stages(whole, X, epochs, numbers=numbers):
-            yield everyone, said, columns(whole, y)
+            yield everyone, said, _codes(said[0]) if is_booster(whole) else columns(whole, y)
     elif isinstance(model, FORESTS):
         for some, said in out_of_bag(model, X, y, epochs):
             yield np.flatnonzero(some), said, np.unique(y)
@@ -144,6 +157,11 @@ def _epochs(model: Any, X: Any, y: Any, epochs: int | None, *, numbers: bool) ->
             f"The training of {type(model).__name__} cannot be followed, as it has no epochs; take a model "
             "with partial_fit, max_iter or stages, or record your own loop: assay.Recorder(ids)."
         )
+
+
+def _codes(scores: Any) -> Any:
+    """The classes of a booster in its library's own form, which knows them as numbers from 0."""
+    return np.arange(2 if scores.ndim == 1 else scores.shape[1])
 
 
 def _check_classes(model: Any, y: Any) -> None:
@@ -179,3 +197,5 @@ def _check(model: Any, data: Any, epochs: Any, training: Any) -> None:
         raise AssayError(f"follow got epochs={epochs!r}; it needs a whole number of at least 1, or None.")
     if training is not None and not isinstance(training, Training):
         raise AssayError(f"follow got training={training!r}; pass assay.metrics.Training(...), or None.")
+    if training is not None and training.inits != 1:
+        raise AssayError(f"follow trains one network, and Training.inits is {training.inits}; leave it at 1.")

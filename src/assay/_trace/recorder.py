@@ -19,7 +19,7 @@ from .._types import Positions
 from ._lines import Folder, Memory
 from ._measures import KINDS
 from ._open_epoch import OpenEpoch
-from ._parts import copied, joined, numpy_of, seen
+from ._parts import copied, joined, keys_of, numpy_of, seen
 from ._reader import Reader
 from .trace import Trace
 
@@ -85,7 +85,7 @@ class Recorder:
         norms: Literal["last", "all"] | None = None,
         hidden: str | None = None,
     ) -> None:
-        self.ids = _checked(ids)
+        self.ids = keys_of("Recorder", ids)
         self._reader = Reader(loss, classes)
         self._order: Positions | None = None
         if self.ids.dtype.kind not in "iu" or not np.array_equal(self.ids, np.arange(len(self.ids))):
@@ -95,7 +95,11 @@ class Recorder:
             from ._hooks import Hooks
 
             self._hooks = Hooks(module, loss, norms, hidden)
-        kind = f"the loss {loss!r}" if classes is None else f"the loss {loss!r} of classes {list(classes)}"
+        kind = f"the loss {loss!r}"
+        if classes is not None:
+            kind += f" of classes {self._reader.names}"
+        for name, asked in (("norms", norms), ("hidden", hidden)):
+            kind += "" if asked is None else f", {name}={asked!r}"
         self._lines = Memory() if folder is None else Folder(Path(folder), self.ids, kind)
         self._open: OpenEpoch | None = None
         self._resumed, self._tried = True, False
@@ -135,13 +139,13 @@ class Recorder:
         AssayError
             If shapes, keys, labels or the epoch do not fit, or a logit is not finite.
         """
-        if self._open is None or epoch != self._open.number:
-            self._turn(epoch)
         given, logits, targets, ids = logits, seen(logits), seen(targets), seen(ids)
         shapes = logits.shape, targets.shape, ids.shape
         if shapes != self._shapes:  # looks take as long as a small network
             self._reader.check(logits, targets, ids)
             self._shapes = shapes
+        if self._open is None or epoch != self._open.number:
+            self._turn(epoch)
         rows = targets.shape[0]
         more = {} if self._hooks is None else self._hooks.seen(given, self._named(targets, logits), mask)
         if len(logits.shape) == 3:
@@ -157,8 +161,10 @@ class Recorder:
     def close(self) -> None:
         """Close the epoch that is open, if any, and keep it."""
         self._read()
-        if self._open is not None and not self._open.empty:
-            self._lines.append(self._open.number, self._open.line())
+        if self._open is not None:
+            self._lines.cut(self._before(self._open))
+            if not self._open.empty:
+                self._lines.append(self._open.number, self._open.line())
         self._open = None
 
     def trace(self) -> Trace:
@@ -181,11 +187,12 @@ class Recorder:
         Arrays are tensors where torch is loaded, for `torch.save`. What lies in a folder stays there.
         """
         self._read()
-        now = self._open
+        now, count = self._open, self._before(self._open)
+        lines = self._lines.arrays().items() if self._in_memory else ()
         return {
             "ids": _digest(self.ids),
-            "epochs": list(self._lines.epochs),
-            "lines": {k: _stored(a) for k, a in self._lines.arrays().items()} if self._in_memory else {},
+            "epochs": self._lines.epochs[:count],
+            "lines": {name: _stored(part[:count]) for name, part in lines},
             "number": None if now is None else now.number,
             "names": [] if now is None else now.names,
             "sums": None if now is None else _stored(now.sums),
@@ -204,19 +211,16 @@ class Recorder:
             raise AssayError(f"The recorder's state is {state!r}; pass what state_dict() gave.")
         if state.get("ids") != _digest(self.ids):
             raise AssayError("The recorder's state is of other rows; give Recorder the same ids, in order.")
-        epochs = list(state["epochs"])
-        self._pending, self._rows, self._numbers, self._open = [], 0, 0, None
-        if self._in_memory:
-            self._lines.cut(0)
-            lines = {name: numpy_of(part) for name, part in state["lines"].items()}
-            for at, epoch in enumerate(epochs if lines else []):
-                self._lines.append(epoch, {name: part[at] for name, part in lines.items()})
-        if self._lines.epochs[: len(epochs)] != epochs:
+        epochs, lines = list(state["epochs"]), state["lines"]
+        if not lines and self._lines.epochs[: len(epochs)] != epochs:
             raise AssayError(
                 f"The recorder's state goes on after {len(epochs)} epochs, and they are not in its folder; "
                 "give Recorder the folder that the training had."
             )
-        self._lines.cut(len(epochs))
+        self._pending, self._rows, self._numbers, self._open = [], 0, 0, None
+        self._lines.cut(0 if lines else len(epochs))
+        for at, epoch in enumerate(epochs if lines else []):
+            self._lines.append(epoch, {name: numpy_of(part[at]) for name, part in lines.items()})
         if state["number"] is not None:
             self._open = OpenEpoch(state["number"], len(self.ids))
             self._open.names, self._open.sums = list(state["names"]), numpy_of(state["sums"]).copy()
@@ -265,6 +269,10 @@ class Recorder:
     def _in_memory(self) -> bool:
         return isinstance(self._lines, Memory)
 
+    def _before(self, now: OpenEpoch | None) -> int:
+        """How many lines stay when the epoch is closed: it takes the place of what follows them."""
+        return sum(now is None or number < now.number for number in self._lines.epochs)
+
     def _turn(self, epoch: Any) -> None:
         now = self._open
         if not is_whole(epoch) or epoch < 0:
@@ -272,13 +280,11 @@ class Recorder:
         if now is not None and epoch < now.number:
             raise AssayError(f"Recorder got epoch {epoch} after epoch {now.number}; epochs only grow.")
         self.close()
-        if self._lines.epochs and epoch <= self._lines.epochs[-1]:
-            if not self._resumed:
-                raise AssayError(
-                    f"Recorder got epoch {epoch}, which is closed (trace() and close() do so); take a new "
-                    "Recorder for another run."
-                )
-            self._lines.cut(sum(number < epoch for number in self._lines.epochs))
+        if self._lines.epochs and epoch <= self._lines.epochs[-1] and not self._resumed:
+            raise AssayError(
+                f"Recorder got epoch {epoch}, which is closed (trace() and close() do so); take a new "
+                "Recorder for another run."
+            )
         self._resumed, self._open = False, OpenEpoch(int(epoch), len(self.ids))
 
     def _read(self) -> None:
@@ -340,23 +346,6 @@ class Recorder:
                 "recorder the ids of the table: Recorder(ids=data.ids)."
             )
         return places
-
-
-def _checked(given: Any) -> NDArray[Any]:
-    ids = np.array(numpy_of(given))
-    if ids.dtype == object:
-        ids = np.array(ids.tolist())
-    if ids.ndim != 1 or not len(ids) or ids.dtype.kind not in "iuU":
-        raise AssayError(
-            f"Recorder.ids have shape {ids.shape} and type {ids.dtype}; give one key for each row, text or "
-            "whole numbers."
-        )
-    names, counts = np.unique(ids, return_counts=True)
-    if len(names) < len(ids):
-        raise AssayError(
-            f"Recorder.ids name {names[counts > 1][0].item()!r} more than once; every row needs its own key."
-        )
-    return ids
 
 
 def _digest(ids: NDArray[Any]) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .._errors import AssayError
 from .._types import Positions
+from ._parts import keys_of
 
 
 @final
@@ -61,10 +62,8 @@ class Trace:
     hidden: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
-        ids = np.asarray(self.ids)
+        ids = keys_of("Trace", self.ids)
         object.__setattr__(self, "ids", ids)
-        if ids.ndim != 1 or len(np.unique(ids)) != len(ids):
-            raise AssayError("Trace.ids need to be one key for each row, all different.")
         for name in MEASURES:
             self._check(name, len(ids))
 

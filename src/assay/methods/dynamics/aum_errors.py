@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..._errors import AssayError
 from ..._numbers import check_seed
-from ..._problem import Data, Problem
+from ..._problem import Data, Problem, is_torch
 from ..._trace.source import traces_of
 from ..._trace.trace import Trace
 from ..._types import Floats
@@ -90,6 +90,11 @@ def aum_errors(train: Any, data: Data, *, seed: int = 0, percentile: float = PER
     if Problem(data).target_kind == "number":
         raise AssayError("aum_errors is for classes, and labels are numbers.")
     estimator = callable(getattr(train, "fit", None))
+    if is_torch(train):
+        raise AssayError(
+            "train is a torch module; pass a function that trains one, with an output more, on the Data it "
+            "gets, and returns its assay.Trace: lambda data: assay.follow(module, data)."
+        )
     if isinstance(train, type) or not (estimator or callable(train)):
         raise AssayError(f"train is {train!r}; pass an estimator, or a function from Data to an assay.Trace.")
     traces, masks, taken = [], [], np.zeros(len(data), bool)

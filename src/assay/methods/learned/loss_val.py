@@ -111,6 +111,8 @@ class LossVal(Valuer):
         """The weights (n,) that one network ends with."""
         import torch
 
+        from ..._gradients._torch_check import passed
+
         how, network, n = self.training, trained.fresh(rng), len(trained.targets)
         logs, g = torch.zeros(n, dtype=torch.float64), None
         optimizer = optimizer_of(how, network)
@@ -121,7 +123,7 @@ class LossVal(Valuer):
                 for at in range(0, n, how.batch):
                     rows = torch.as_tensor(order[at : at + how.batch])
                     optimizer.zero_grad()
-                    losses = trained.loss(network(trained.inputs[rows]), trained.targets[rows])
+                    losses = trained.loss(passed(network, trained.inputs[rows]), trained.targets[rows])
                     shares = torch.softmax(logs[rows], dim=0)
                     (shares.to(losses.dtype) * losses).sum().backward()
                     optimizer.step()
