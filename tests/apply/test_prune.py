@@ -250,6 +250,19 @@ def test_rows_of_the_same_key_do_not_judge():
         prune(keyed, valued(keyed), test=Data(test.X, test.y, ids=["r3", *(f"t{i}" for i in range(59))]))
 
 
+def test_some_rows_of_the_same_table_do_not_judge():
+    """Rows of one table that overlap are known by their keys and features; equal numbers alone say nothing."""
+    problem, test = made(n=60)
+    both = Data(np.vstack([problem.valid.X, test.X]), np.concatenate([problem.valid.y, test.y]))
+    held = replace(problem, valid=both.take(np.arange(60)))
+    good = valued(held)
+    with pytest.raises(AssayError, match=r"^Some rows of test are rows of problem\.valid"):
+        prune(held, good, test=both.take(np.arange(50, 110)))
+    assert (
+        prune(held, good, test=both.take(np.arange(60, 120))).effects == prune(held, good, test=test).effects
+    )
+
+
 def test_no_more_rows_go_than_help_judges_who_did_not_choose_them():
     """The number of rows is that of the largest mean gain over both halves, by plain refits."""
     problem, test = made()

@@ -35,7 +35,10 @@ def check_valued(asks: str, problem: Any, valuation: Any, share: Any) -> None:
 
 
 def check_held_out(name: str, rows: Any, problem: Problem) -> None:
-    """Refuse rows without labels, and rows that had a part in the values.
+    """Refuse rows without labels, and rows that are known to have had a part in the values.
+
+    They are known by text as keys, by whole numbers as keys where all rows of one number are alike, and where
+    all rows are: single rows that are alike may be others.
 
     Raises
     ------
@@ -53,7 +56,13 @@ def check_held_out(name: str, rows: Any, problem: Problem) -> None:
 
 
 def _shares_rows(part: Data, test: Data) -> bool:
-    """Whether rows are the same by their own keys, or all of them by their features."""
-    if part.ids.dtype.kind == "U" and np.isin(part.ids, test.ids).any():
-        return True
+    """Whether some rows are the same by text as keys, or all of the same key, or of all, by their features."""
+    if part.ids.dtype.kind == test.ids.dtype.kind:
+        _, ours, theirs = np.intersect1d(part.ids, test.ids, return_indices=True)
+        if len(ours) and (part.ids.dtype.kind == "U" or _alike(part.take(ours), test.take(theirs))):
+            return True
+    return _alike(part, test)
+
+
+def _alike(part: Data, test: Data) -> bool:
     return part.X is test.X or (part.X.shape == test.X.shape and np.array_equal(part.dense, test.dense))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from ..._gradients._keyed import keyed, places_of
 from ..._gradients._shelf import Shelf
@@ -109,7 +110,6 @@ def judges(directions: Directions, data: Data, codes: NDArray[np.intp], reduce: 
     total, counts = np.zeros(()), np.bincount(codes)
     for rows, found in directions.valid(data):
         part = unit(found) if reduce == "cos_then_mean" else found
-        member = np.zeros((len(counts), len(part)))
-        member[codes[rows], np.arange(len(part))] = 1 / counts[codes[rows]]
-        total = total + member @ part
+        ones, own = 1 / counts[codes[rows]], (codes[rows], np.arange(len(part)))
+        total = total + csr_array((ones, own), shape=(len(counts), len(part))) @ part
     return unit(total) if reduce == "mean_then_cos" else total
