@@ -251,7 +251,7 @@ def test_rows_of_the_same_key_do_not_judge():
 
 
 def test_some_rows_of_the_same_table_do_not_judge():
-    """Rows of one table that overlap are known by their keys and features; equal numbers alone say nothing."""
+    """Rows of one table that overlap are known by keys and features; equal numbers alone say nothing."""
     problem, test = made(n=60)
     both = Data(np.vstack([problem.valid.X, test.X]), np.concatenate([problem.valid.y, test.y]))
     held = replace(problem, valid=both.take(np.arange(60)))

@@ -56,7 +56,7 @@ def check_held_out(name: str, rows: Any, problem: Problem) -> None:
 
 
 def _shares_rows(part: Data, test: Data) -> bool:
-    """Whether some rows are the same by text as keys, or all of the same key, or of all, by their features."""
+    """Whether rows are the same by text as keys; or all of a key, or all at all, by their features."""
     if part.ids.dtype.kind == test.ids.dtype.kind:
         _, ours, theirs = np.intersect1d(part.ids, test.ids, return_indices=True)
         if len(ours) and (part.ids.dtype.kind == "U" or _alike(part.take(ours), test.take(theirs))):
