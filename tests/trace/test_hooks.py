@@ -195,6 +195,11 @@ def test_stale_passes_are_refused():
     refused("2 batches have passed", net, recorder, logits)
     net(X[:3])
     refused("one state a row", net, recorder, logits)
+    for _ in range(3):  # batches that nobody records
+        logits = net(X)
+        with torch.no_grad():
+            net[0].weight.add_(1)
+    recorder(np.arange(8), logits, torch.zeros(8, dtype=torch.long), epoch=0)
     recorder = Recorder(np.arange(8), module=net, hidden="1")
     refused("no batch has passed", net, recorder, logits)
 

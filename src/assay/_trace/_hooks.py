@@ -31,7 +31,8 @@ class Hooks:
         self.loss, self.norms, self.module = loss, norms, module
         self._last: Any = None
         self._bias = False
-        self._hidden, self._passes, self._aside = hidden is not None, 0, False
+        self._hidden, self._aside = hidden is not None, False
+        self._passes, self._version = 0, -1  # in training since the last call, at these weights
         self._passed: Any = None
         self._state: Any = None
         self._basis: Any = None
@@ -71,10 +72,13 @@ class Hooks:
         self._last = (inputs[0].detach(), output.detach(), version)
 
     def _see_inputs(self, module: Any, inputs: Any, named: Any) -> None:
-        self._passes += module.training
+        version = _version(module)
+        if module.training:
+            self._passes = self._passes + 1 if version == self._version else 1
+            self._version = version
         self._aside = self._passes > 0 and not module.training  # an evaluation between a batch and its call
         if self.norms == "all" and not self._aside:
-            self._passed = (inputs, named, _version(module))
+            self._passed = (inputs, named, version)
 
     def _see_state(self, part: Any, inputs: Any, output: Any) -> None:
         if self._aside:
