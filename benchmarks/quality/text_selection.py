@@ -122,13 +122,15 @@ def picture(found: dict[int, list[Found]], path: str) -> None:
             lines.append(told)
     y = alt.Y("way:N", sort=list(WAYS)[1:], title=None, axis=alt.Axis(labelLimit=250))
     base = alt.Chart().encode(y=y)
-    title = "nats that the loss is below that of random rows"
+    title = "loss below that of random rows, nats"
     scale = alt.Scale(domain=[-0.3, 0.3], clamp=True)  # what fails fails by several nats: at the edge
     marks = base.mark_point(filled=True, size=60).encode(x=alt.X("gain:Q", title=title, scale=scale))
     marks += base.mark_rule().encode(x="low:Q", x2="high:Q")
     marks += alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(strokeDash=[4, 4]).encode(x="x:Q")
     size = marks.properties(width=230, height=290, data=pd.DataFrame(lines))
-    size.facet(alt.Column("rows:N", sort=[_share(k) for k in SIZES], title=None)).save(path, scale_factor=1.2)
+    size.facet(alt.Column("rows:N", sort=[_share(k) for k in sorted(SIZES)], title=None)).save(
+        path, scale_factor=1.2
+    )
 
 
 def main(seeds: int = 5, path: str | None = None) -> None:
