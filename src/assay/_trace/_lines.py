@@ -76,6 +76,7 @@ class Folder:
             self._drop_torn()
             return
         check_unused(path, missing=ids is None)
+        assert ids is not None
         self.ids = ids
         self._meta: dict[str, Any] = {"format": FORMAT, "widths": {}, "epochs": [], "crc": []}
         if kind:

@@ -45,11 +45,12 @@ class Answers(nn.Module):
 
     def __init__(self, model: Any, first: int = 0, *, shared: bool = False) -> None:
         super().__init__()
-        model, frozen = (model.frozen.model, model.frozen) if isinstance(model, Answers) else (model, None)
+        before = model.frozen if isinstance(model, Answers) else None
+        model = model if before is None else before.model
         if model.get_output_embeddings() is None:
             raise AssayError(f"{type(model).__name__} has no head for tokens; pass a causal language model.")
-        fresh = frozen is None or frozen.first != first
-        self.frozen = _Frozen(model, first) if fresh else frozen
+        fresh = before is None or before.first != first
+        self.frozen: _Frozen = _Frozen(model, first) if before is None or fresh else before
         self.upper = _twin(model.base_model) if shared else _upper(model, first)
         if not shared:
             self.upper.requires_grad_(False)
