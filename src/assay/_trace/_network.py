@@ -27,45 +27,51 @@ def train(
     """The trace of a copy of the module that is trained by the recipe, from its current weights."""
     require_torch("follow")
     import torch
-    from torch.nn.functional import cross_entropy, mse_loss
 
-    from .._gradients._torch_check import check_network, passed
-
-    network = deepcopy(module).cpu().train()
-    problem = Problem(data, model=network)
-    numbers = problem.target_kind == "number"
-    dtype = next(network.parameters()).dtype
-    inputs = torch.as_tensor(np.array(data.dense), dtype=dtype)
-    targets = torch.as_tensor(_targets(problem, numbers=numbers), dtype=dtype if numbers else torch.long)
-    loss = mse_loss if numbers else cross_entropy
-    batch = inputs, targets
-    check_network(network.eval(), "squared" if numbers else "cross_entropy", problem.classes, batch)
-    network.train()
+    network, rng = deepcopy(module).cpu().train(), np.random.default_rng(seed)
+    inputs, targets, loss = _rows(network, data)
+    watched: dict[str, Any] = {"module": network, "norms": norms, "hidden": hidden}
     optimizer = optimizer_of(training, network)
-    rng = np.random.default_rng(seed)
-    with (
-        torch.random.fork_rng(devices=[]),
-        Recorder(
-            data.ids,
-            folder,
-            loss="squared" if numbers else "cross_entropy",
-            module=network,
-            norms=norms,
-            hidden=hidden,
-        ) as recorder,
-    ):
+    with torch.random.fork_rng(devices=[]), Recorder(data.ids, folder, loss=loss, **watched) as recorder:
         torch.manual_seed(seed)
         for epoch in range(training.epochs):
             order = rng.permutation(len(data))
             for at in range(0, len(order), training.batch):
                 rows = order[at : at + training.batch]
-                optimizer.zero_grad()
-                outputs = passed(network, inputs[rows])
-                outputs = outputs.reshape(len(rows)) if numbers else outputs
-                recorder(data.ids[rows], outputs, targets[rows], epoch=epoch)
-                loss(outputs, targets[rows]).backward()
-                optimizer.step()
+                _step(network, optimizer, inputs[rows], targets[rows], recorder, data.ids[rows], epoch)
     return recorder.trace()
+
+
+def _step(
+    network: Any, optimizer: Any, inputs: Any, targets: Any, recorder: Recorder, ids: Any, epoch: int
+) -> None:
+    from torch.nn.functional import cross_entropy, mse_loss
+
+    from .._gradients._torch_check import passed
+
+    optimizer.zero_grad()
+    outputs, numbers = passed(network, inputs), targets.is_floating_point()
+    outputs = outputs.reshape(len(targets)) if numbers else outputs
+    recorder(ids, outputs, targets, epoch=epoch)
+    (mse_loss if numbers else cross_entropy)(outputs, targets).backward()
+    optimizer.step()
+
+
+def _rows(network: Any, data: Data) -> tuple[Any, Any, Any]:
+    """Inputs and targets as the network takes them, and the name of the loss."""
+    import torch
+
+    from .._gradients._torch_check import check_network
+
+    problem = Problem(data, model=network)
+    numbers = problem.target_kind == "number"
+    dtype = next(network.parameters()).dtype
+    inputs = torch.as_tensor(np.array(data.dense), dtype=dtype)
+    targets = torch.as_tensor(_targets(problem, numbers=numbers), dtype=dtype if numbers else torch.long)
+    loss = "squared" if numbers else "cross_entropy"
+    check_network(network.eval(), loss, problem.classes, (inputs, targets))
+    network.train()
+    return inputs, targets, loss
 
 
 def _targets(problem: Problem, *, numbers: bool) -> Any:

@@ -49,12 +49,12 @@ class Answers(nn.Module):
         model = model if before is None else before.model
         if model.get_output_embeddings() is None:
             raise AssayError(f"{type(model).__name__} has no head for tokens; pass a causal language model.")
-        fresh = before is None or before.first != first
-        self.frozen: _Frozen = _Frozen(model, first) if before is None or fresh else before
+        kept = before if before is not None and before.first == first else None
+        self.frozen = kept or _Frozen(model, first)
         self.upper = _twin(model.base_model) if shared else _upper(model, first)
         if not shared:
             self.upper.requires_grad_(False)
-        if fresh:
+        if kept is None:
             _check_same(model, self)
 
     def extra_repr(self) -> str:
