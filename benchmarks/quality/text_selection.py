@@ -144,8 +144,23 @@ def main(seeds: int = 5, path: str | None = None) -> None:
             print(f"\n{_share(k)}, {k} rows, {seeds} pools\n")
             rows = [_line(way, found[k]) for way in ([ALL] if k == POOL else WAYS)]
             print(markdown(["chosen by", "loss", "accuracy", "below random", "right rows"], rows), flush=True)
+    print(
+        f"\nHow far the loss is below that of as many random rows, and below that of all rows\n\n{_gains(found)}"
+    )
     if path is not None:
         picture({k: found[k] for k in SIZES}, path)
+
+
+def _gains(found: dict[int, list[Found]]) -> str:
+    sizes, whole = sorted(SIZES), [run[ALL]["loss"] for run in found[POOL]]
+    rows = []
+    for way in WAYS:
+        losses = {k: np.array([run[way]["loss"] for run in found[k]]) for k in sizes}
+        chance = {k: np.array([run["random"]["loss"] for run in found[k]]) for k in sizes}
+        gains = [chance[k] - losses[k] for k in sizes] + [np.array(whole) - losses[k] for k in sizes]
+        rows.append([way, *(_told(gain.tolist()) for gain in gains)])
+    names = [f"below {what}: {k / POOL:.0%}" for what in ("random", "all rows") for k in sizes]
+    return markdown(["chosen by", *names], rows)
 
 
 def _share(k: int) -> str:
