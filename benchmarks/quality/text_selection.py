@@ -144,9 +144,7 @@ def main(seeds: int = 5, path: str | None = None) -> None:
             print(f"\n{_share(k)}, {k} rows, {seeds} pools\n")
             rows = [_line(way, found[k]) for way in ([ALL] if k == POOL else WAYS)]
             print(markdown(["chosen by", "loss", "accuracy", "below random", "right rows"], rows), flush=True)
-    print(
-        f"\nHow far the loss is below that of as many random rows, and below that of all rows\n\n{_gains(found)}"
-    )
+    print(f"\nHow far the loss is below that of as many random rows, and of all rows\n\n{_gains(found)}")
     if path is not None:
         picture({k: found[k] for k in SIZES}, path)
 
