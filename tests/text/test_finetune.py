@@ -104,9 +104,10 @@ def test_same_seed_same_bits(tiny, rows):
     assert bits(finetune(tiny, rows, recipe, seed=2)) != first
 
 
-def test_resumes_to_the_same_bits(tiny, rows, tmp_path):
+@pytest.mark.parametrize("last", [None, 1, 2])
+def test_resumes_to_the_same_bits(tiny, rows, tmp_path, last):
     """Broken off in the third epoch and called again, it ends with the bits of an unbroken run."""
-    recipe = LoRA(rank=2, dropout=0.3, epochs=4, batch=4)
+    recipe = LoRA(rank=2, dropout=0.3, epochs=4, batch=4, rate=0.05, last=last)
 
     def broken(ids, odds, targets, epoch):
         if epoch == 2:
@@ -193,6 +194,44 @@ def test_bad_calls(tiny, rows, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(AssayError, match=r"cannot be made \(File exists\)"):
         finetune(tiny, rows, folder=tmp_path / "file")
+
+
+def test_a_shared_network_gives_the_same_bits(tiny, rows):
+    """What a network keeps of rows from another tuning, in other batches, changes no bit."""
+    recipe = LoRA(rank=4, dropout=0.0, epochs=6, batch=3, rate=0.05, last=2)
+    shared = with_adapters(tiny, recipe)
+    finetune(shared, rows, recipe, seed=5)
+    assert bits(finetune(shared, rows, recipe)) == bits(finetune(tiny, rows, recipe))
+
+
+def test_gradient_checkpointing_does_not_count(tiny, rows):
+    """A model that is set to recompute its blocks is tuned as without it."""
+    other = deepcopy(tiny)
+    other.gradient_checkpointing_enable()
+    assert bits(finetune(other, rows, RECIPE)) == bits(finetune(tiny, rows, RECIPE))
+
+
+def test_models_that_cannot_be_parted_or_have_adapters(tiny, rows, tmp_path):
+    """Blocks that are elsewhere, adapters that are not merged, and a broken epoch are named."""
+    import peft
+    import transformers
+
+    config = transformers.GPTNeoXConfig(
+        vocab_size=31, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2
+    )
+    other = transformers.GPTNeoXForCausalLM(config)
+    with pytest.raises(AssayError, match=r"not in `layers`, with `norm` behind them.*LoRA\(last=None\)"):
+        finetune(other, rows, LoRA(last=1))
+    adapted = peft.get_peft_model(deepcopy(tiny), peft.LoraConfig(target_modules=["q_proj"]))
+    with pytest.raises(AssayError, match="merge_and_unload"):
+        answer_losses(adapted, rows)
+    np.testing.assert_allclose(
+        answer_losses(adapted.merge_and_unload(), rows), answer_losses(tiny, rows), rtol=1e-5
+    )
+    finetune(tiny, rows, RECIPE, folder=tmp_path)
+    (tmp_path / "epoch-0001.pt").write_bytes(b"cut")
+    with pytest.raises(AssayError, match="an epoch that cannot be read"):
+        finetune(tiny, rows, RECIPE, folder=tmp_path)
 
 
 @pytest.mark.parametrize("last", [None, 1])

@@ -89,6 +89,14 @@ def test_embeddings_that_are_scaled_are_refused_where_it_would_count_twice(lette
         with_adapters(model, LoRA(last=1))
 
 
+def test_tokens_that_a_model_does_not_know(tiny, letters):
+    """Rows by the tokenizer of another model are named as such."""
+    X = token_rows(letters, PROMPTS, ANSWERS).X.copy()
+    X[0, 0] = 99
+    with pytest.raises(AssayError, match="a token is beyond those it knows"):
+        answer_losses(tiny, Data(X, np.ones(len(X))))
+
+
 def test_half_precision_is_read(tiny, letters):
     """Losses of a model in bfloat16 are those of its whole precision, to its three digits."""
     rows = token_rows(letters, PROMPTS, ANSWERS)

@@ -257,6 +257,21 @@ def test_a_state_that_does_not_fit_drops_nothing(tmp_path):
     assert memory.trace().epochs == 3
 
 
+def test_a_recorder_does_not_write_over_another(tmp_path):
+    """A recorder that is older than what a folder holds neither writes nor reads it; states go by the run."""
+    record(old := Recorder(np.arange(20), tmp_path), range(3))
+    state = old.state_dict()
+    with Recorder(np.arange(20), tmp_path) as new:
+        for epoch in range(5):
+            new(np.arange(20), np.full((20, 4), 1.0), np.zeros(20, int), epoch=epoch)
+    with pytest.raises(AssayError, match="Another recorder has written"):
+        old.trace()
+    assert Trace.load(tmp_path).epochs == 5
+    with pytest.raises(AssayError, match="they are not in its folder"):
+        Recorder(np.arange(20), tmp_path).load_state_dict(state)
+    assert Trace.load(tmp_path).epochs == 5
+
+
 def test_keys_of_text_from_pandas(tmp_path):
     """Keys of type object are text in the trace, and come back from disk."""
     keys, part = np.array(["a", "bb"], dtype=object), np.ones((1, 2))

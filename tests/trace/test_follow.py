@@ -439,6 +439,34 @@ def test_boosters_of_many_classes_and_of_counts():
         follow(lightgbm_booster("poisson", CODES), Data(X, CODES))
 
 
+def test_boosters_that_stopped_early_or_saw_other_columns():
+    """Rounds after the best one do not count, and other columns than those of the training are refused."""
+    xgboost = pytest.importorskip("xgboost")
+    y = (CODES > 0).astype(int)
+    rows, judges = xgboost.DMatrix(X[:60], y[:60]), xgboost.DMatrix(X[60:], y[60:])
+    settings = {"objective": "binary:logistic", "eta": 1.0, "nthread": 1}
+    booster = xgboost.train(
+        settings, rows, 40, evals=[(judges, "j")], early_stopping_rounds=3, verbose_eval=False
+    )
+    trace, best = follow(booster, Data(X, y)), booster.best_iteration + 1
+    assert trace.epochs == best < booster.num_boosted_rounds()
+    said = booster.predict(xgboost.DMatrix(X), iteration_range=(0, best))
+    np.testing.assert_allclose(trace.probabilities[-1], np.where(y, said, 1 - said), rtol=1e-5)
+    for other in (booster, lightgbm_booster("binary", y)):
+        with pytest.raises(AssayError, match="Booster was trained on 6 columns, and the rows have 5"):
+            follow(other, Data(X[:, :5], y))
+
+
+def test_boosters_whose_predictions_are_scores_are_refused():
+    """Raw scores of classes or of ranks are no numbers to have squared errors."""
+    for booster in (
+        xgboost_booster("binary:logitraw", CODES > 0),
+        xgboost_booster("rank:pairwise", CODES > 0),
+    ):
+        with pytest.raises(AssayError, match=r"objective (binary:logitraw|rank:pairwise)"):
+            follow(booster, Data(X, (CODES > 0).astype(int)))
+
+
 def test_a_class_of_ones_own_is_of_the_library_it_builds_on():
     """Stages of a subclass are those of what it builds on."""
 
@@ -478,6 +506,7 @@ def test_bad_networks_and_trainings():
     for told, network, how in (
         ("network fails on rows", torch.nn.Linear(wide + 1, classes), {}),
         ("output", torch.nn.Linear(wide, 1), {}),
+        ("no parameter that is trained", torch.nn.Linear(wide, classes).requires_grad_(False), {}),
         ("inits is 3", torch.nn.Linear(wide, classes), {"inits": 3}),
         (
             r"batch of 1 row\(s\)",

@@ -58,6 +58,47 @@ def test_an_evaluation_between_a_batch_and_its_call_is_not_taken_for_it():
     np.testing.assert_array_equal(trace.norms[0], trace.norms[1])
 
 
+def test_recording_in_evaluation_mode_after_a_training():
+    """States are those of the batch, whatever was trained before without being recorded."""
+    net, X, y = network(), torch.randn(8, 4), torch.randint(3, (8,))
+    recorder = Recorder(np.arange(8), module=net, norms="all", hidden="1")
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    for epoch in range(2):
+        torch.nn.functional.cross_entropy(net.train()(torch.randn(8, 4)), y).backward()
+        optimizer.step()
+        recorder(np.arange(8), net.eval()(X), y, epoch=epoch)
+        truth = net[1](net[0](X)).detach()
+        np.testing.assert_allclose(recorder.state_dict()["hidden"], truth, rtol=1e-6)
+
+
+def test_norms_follow_what_is_trained():
+    """Norms by all parameters are by those that are trained at the time, as when layers are unfrozen."""
+    net, X, y = network(), torch.randn(8, 4), torch.randint(3, (8,))
+    net[0].requires_grad_(False)
+    recorder = Recorder(np.arange(8), module=net, norms="all")
+    recorder(np.arange(8), net(X), y, epoch=0)
+    net[0].requires_grad_(True)
+    recorder(np.arange(8), net(X), y, epoch=1)
+    fresh = Recorder(np.arange(8), module=net, norms="all")
+    fresh(np.arange(8), net(X), y, epoch=0)
+    found = recorder.trace().norms
+    np.testing.assert_allclose(found[1], fresh.trace().norms[0], rtol=1e-6)
+    assert (found[1] > found[0]).all()
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_norms_where_gradients_are_off(mode):
+    """Norms by all parameters are the same where no graph is kept, and by labels that are floats."""
+    net, X, y = network(), torch.randn(8, 4), torch.randint(3, (8,))
+    found = []
+    for how, labels in ((torch.enable_grad, y), (mode, y.double())):
+        recorder = Recorder(np.arange(8), module=net, norms="all")
+        with how():
+            recorder(np.arange(8), net(X), labels, epoch=0)
+        found.append(recorder.trace().norms)
+    np.testing.assert_array_equal(*found)
+
+
 class Two(torch.nn.Module):
     """Two inputs, one of them scaled."""
 
@@ -190,6 +231,8 @@ def test_stale_passes_are_refused():
         net[0].weight.add_(1)
     refused("before optimizer.step", net, recorder, logits)
     recorder = Recorder(np.arange(8), module=net, hidden="1")
+    net(X[:2])  # somebody looked at shapes before the loop
+    recorder(np.arange(8), net(X), torch.zeros(8, dtype=torch.long), epoch=0)
     logits = net(X)
     net(X)
     refused("2 batches have passed", net, recorder, logits)

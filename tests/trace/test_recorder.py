@@ -270,7 +270,11 @@ LOGITS = np.zeros((2, 3))
         (lambda: one()([10, 20], LOGITS, [0, 1], epoch=-1), "whole number"),
         (lambda: one()([10, 20], LOGITS, [0, 1], epoch=0.5), "whole number"),
         (lambda: one().trace(), "seen no batch"),
-        (lambda: one().load_state_dict({}), "other rows"),
+        (lambda: one().load_state_dict({}), "pass what state_dict"),
+        (
+            lambda: one().load_state_dict(Recorder([10, 20, 30], loss="squared").state_dict()),
+            "by the loss 'squared'",
+        ),
         (lambda: Recorder([1], loss="binary", classes=[*"abc"]), "'binary', which has two"),
         (lambda: one().load_state_dict(None), "pass what state_dict"),
         (lambda: one().load_state_dict(Recorder([1, 2, 3]).state_dict()), "other rows"),
@@ -307,3 +311,18 @@ def test_an_error_in_the_loop_leaves_the_epoch_open():
     with pytest.raises(KeyError):
         loop()
     assert recorder._lines.epochs == [0]
+
+
+def test_shapes_may_change_from_batch_to_batch():
+    """(b, 1) and (b,) say the same of one logit, and logits may have other widths."""
+    logits, y = np.array([0.5, -1.0, 2.0]), np.array([0, 1, 1])
+    recorder = Recorder(np.arange(3), loss="binary")
+    recorder([0], logits[:1, None], y[:1], epoch=0)
+    recorder([1], logits[1:2], y[1:2], epoch=0)
+    recorder([2], logits[2:, None], y[2:, None], epoch=0)
+    truth = np.logaddexp(0, np.where(y, -logits, logits))
+    np.testing.assert_allclose(recorder.trace().losses[0], truth, rtol=1e-6)
+    recorder = Recorder(np.arange(2))
+    recorder([0], np.zeros((1, 2)), [0], epoch=0)
+    recorder([1], np.zeros((1, 3)), [0], epoch=0)
+    np.testing.assert_allclose(recorder.trace().losses[0], np.log([2, 3]), rtol=1e-6)

@@ -31,7 +31,7 @@ class Hooks:
         self.loss, self.norms, self.module = loss, norms, module
         self._last: Any = None
         self._bias = False
-        self._hidden, self._aside = hidden is not None, False
+        self._hidden, self._aside, self._called = hidden is not None, False, False
         self._passes, self._version = 0, -1  # in training since the last call, at these weights
         self._passed: Any = None
         self._state: Any = None
@@ -76,7 +76,8 @@ class Hooks:
         if module.training:
             self._passes = self._passes + 1 if version == self._version else 1
             self._version = version
-        self._aside = self._passes > 0 and not module.training  # an evaluation between a batch and its call
+        waits = self._passes > 0 and version == self._version
+        self._aside = waits and not module.training  # an evaluation between a batch and its call
         if self.norms == "all" and not self._aside:
             self._passed = (inputs, named, version)
 
@@ -96,7 +97,8 @@ class Hooks:
             If another batch passed since, or none.
         """
         passes, self._passes = self._passes, 0
-        if passes > 1:
+        first, self._called = not self._called, True
+        if passes > 1 and not first:  # before the first call somebody may have looked at shapes
             raise AssayError(
                 f"Recorder watches a network through which {passes} batches have passed since the last call; "
                 "call it after each, and pass others in evaluation mode: module.eval()."
@@ -151,10 +153,21 @@ class Hooks:
                 "recorder before optimizer.step()."
             )
         given = named or (inputs[0] if len(inputs) == 1 else inputs)
+        with torch.inference_mode(False), torch.enable_grad():
+            rows = self._at_weights().rows((_on_cpu(given), numpy_of(targets)))
+            return torch.as_tensor(np.asarray(rows.norms(), np.float32))
+
+    def _at_weights(self) -> TorchGradients:
+        """Gradients at the network's weights as they are, by those that are trained now."""
         assert self._gradients is not None
-        self._gradients.module.load_state_dict(self.module.state_dict())
-        rows = self._gradients.rows((_on_cpu(given), numpy_of(targets)))
-        return torch.as_tensor(np.asarray(rows.norms(), np.float32))
+        copy, moved = self._gradients.module, False
+        copy.load_state_dict(self.module.state_dict())
+        for own, its in zip(copy.parameters(), self.module.parameters(), strict=True):
+            moved |= own.requires_grad != its.requires_grad
+            own.requires_grad_(its.requires_grad)
+        if moved:
+            self._gradients = TorchGradients(copy, self.loss)
+        return self._gradients
 
     def _pooled(self, rows: int, mask: Any) -> Any:
         import torch
@@ -191,7 +204,7 @@ def _same(one: Any, two: Any, version: int | None) -> bool:
 def _on_cpu(part: Any) -> Any:
     if isinstance(part, dict):
         return {name: _on_cpu(each) for name, each in part.items()}
-    return tuple(map(_on_cpu, part)) if isinstance(part, (tuple, list)) else part.detach().cpu()
+    return tuple(map(_on_cpu, part)) if isinstance(part, (tuple, list)) else part.detach().cpu().clone()
 
 
 def _version(module: Any) -> int:

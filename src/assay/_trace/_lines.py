@@ -28,6 +28,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.epochs: list[int] = []
+        self.marks: list[int] = []
         self._lines: list[Line] = []
 
     def cut(self, count: int) -> None:
@@ -61,6 +62,7 @@ class Folder:
         self.path, self._synced = path, 0.0
         if (path / META).exists():
             self._meta = _read(path)
+            self._told = (path / META).read_bytes()
             self.ids = _ids(path)
             if ids is not None and not np.array_equal(ids, self.ids):
                 raise AssayError(
@@ -95,8 +97,14 @@ class Folder:
         """The numbers of the epochs, one a line."""
         return self._meta["epochs"]
 
+    @property
+    def marks(self) -> list[int]:
+        """What tells the lines apart from those of another run: their checksums."""
+        return self._meta["crc"]
+
     def cut(self, count: int) -> None:
         """Keep the first `count` lines."""
+        self._check_own()
         if count < len(self.epochs):
             self._meta |= {name: self._meta[name][:count] for name in ("epochs", "crc")}
             self._write_meta()
@@ -131,6 +139,7 @@ class Folder:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Each measure as (epochs, n, ...), mapped from disk."""
+        self._check_own()
         if not self.epochs:
             return {}
         blocks, found, at, n = self._blocks(), {}, 0, len(self.ids)
@@ -156,10 +165,19 @@ class Folder:
             count -= 1
             self._meta |= {name: self._meta[name][:count] for name in ("epochs", "crc")}
 
+    def _check_own(self) -> None:
+        """Refuse to go on where another recorder has written since."""
+        if (self.path / META).read_bytes() != self._told:
+            raise AssayError(
+                f"Another recorder has written to the folder {self.path} since this one was made; read it by "
+                "Trace.load, or make a new Recorder."
+            )
+
     def _write_meta(self, *, wait: bool = True) -> None:
         part = self.path / f"{META}.part"
-        with open(part, "w", encoding="utf-8") as file:
-            json.dump(self._meta, file)
+        self._told = json.dumps(self._meta).encode()
+        with open(part, "wb") as file:
+            file.write(self._told)
             file.flush()
             if wait:
                 os.fsync(file.fileno())

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._errors import AssayError
 from .._gradients.torch_gradients import require_torch
 from .._problem import Data, Problem
 from .._training import Training, optimizer_of
@@ -31,6 +32,8 @@ def train(
     network, rng = deepcopy(module).cpu().train(), np.random.default_rng(seed)
     inputs, targets, loss = _rows(network, data)
     watched: dict[str, Any] = {"module": network, "norms": norms, "hidden": hidden}
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise AssayError("The network has no parameter that is trained; see requires_grad_().")
     optimizer = optimizer_of(training, network)
     with torch.random.fork_rng(devices=[]), Recorder(data.ids, folder, loss=loss, **watched) as recorder:
         torch.manual_seed(seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -27,6 +28,7 @@ from ._passes import LENGTHS, fitted
 from ._says import Loss, are_logits, logarithms, read, staged
 
 FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, ExtraTreesRegressor)
+REGRESSIONS = ("reg", "huber", "fair", "quantile", "mape")  # how their objectives begin
 Said = tuple[NDArray[Any], Loss]
 
 
@@ -85,7 +87,7 @@ def check_raw(model: Any, X: Any, *, numbers: bool) -> None:
     else:
         close = _of_classes(last, _foretold(model, X) if own else model.predict_proba(X))
     if not close:
-        objective = getattr(model, "objective", None) or "that it was trained by"
+        objective = _objective(model) if own else repr(model.objective)
         raise AssayError(
             f"The raw scores of {type(model).__name__} are not its predictions, under the objective "
             f"{objective}; take squared error, binary log loss or softmax."
@@ -93,8 +95,16 @@ def check_raw(model: Any, X: Any, *, numbers: bool) -> None:
 
 
 def foretells_numbers(booster: Any, X: Any) -> bool:
-    """Whether a booster in its library's own form predicts numbers: its raw scores are what it predicts."""
-    return _same(_raw(booster, X), _foretold(booster, X))
+    """Whether a booster in its library's own form is of a regression whose raw scores are its predictions."""
+    return _objective(booster).startswith(REGRESSIONS) and _same(_raw(booster, X), _foretold(booster, X))
+
+
+def _objective(booster: Any) -> str:
+    if library(booster) == "xgboost":
+        return json.loads(booster.save_config())["learner"]["objective"]["name"]
+    lines = booster.model_to_string(num_iteration=1).splitlines()
+    told = next((line for line in lines if line.startswith("objective=")), "objective=none")
+    return told.removeprefix("objective=").split()[0]
 
 
 def _of_classes(raw: NDArray[Any], said: NDArray[Any]) -> bool:
@@ -104,11 +114,20 @@ def _of_classes(raw: NDArray[Any], said: NDArray[Any]) -> bool:
     return are_logits(raw, said) if said.ndim == 2 else np.array_equal(raw.argmax(axis=1), said)
 
 
+def _width(booster: Any) -> int:
+    return booster.num_feature() if library(booster) == "lightgbm" else booster.num_features()
+
+
 def _same(raw: NDArray[Any], said: NDArray[Any]) -> bool:
     return raw.shape == said.shape and np.allclose(raw, said, rtol=1e-4, atol=1e-4)
 
 
 def _raw(model: Any, X: Any) -> NDArray[Any]:
+    asked = model.n_features_in_ if hasattr(model, "n_features_in_") else _width(model)
+    if asked != X.shape[1]:
+        raise AssayError(
+            f"{type(model).__name__} was trained on {asked} columns, and the rows have {X.shape[1]}."
+        )
     return np.sum(list(PARTS[library(model)](model, X)), axis=0)
 
 
@@ -117,7 +136,8 @@ def _foretold(booster: Any, X: Any) -> NDArray[Any]:
         return booster.predict(csr_matrix(X) if issparse(X) else X)
     import xgboost
 
-    return booster.predict(xgboost.DMatrix(X), validate_features=False)
+    rounds = (0, _rounds(booster))
+    return booster.predict(xgboost.DMatrix(X), iteration_range=rounds, validate_features=False)
 
 
 def _lightgbm(model: Any, X: Any) -> Iterator[NDArray[Any]]:
@@ -128,13 +148,18 @@ def _lightgbm(model: Any, X: Any) -> Iterator[NDArray[Any]]:
         yield booster.predict(X, raw_score=True, start_iteration=k, num_iteration=1)
 
 
+def _rounds(booster: Any) -> int:
+    """How many rounds XGBoost counts: up to the best one, where training was stopped early."""
+    best = booster.attr("best_iteration")
+    return booster.num_boosted_rounds() if best is None else int(best) + 1
+
+
 def _xgboost(model: Any, X: Any) -> Iterator[NDArray[Any]]:
     import xgboost
 
     booster: Any = model.get_booster() if hasattr(model, "get_booster") else model
     rows = xgboost.DMatrix(X)
-    best = booster.attr("best_iteration")
-    last = booster.num_boosted_rounds() if best is None else int(best) + 1
+    last = _rounds(booster)
 
     def margin(first: int, end: int) -> NDArray[Any]:
         said = booster.predict(

@@ -100,6 +100,7 @@ class Recorder:
             kind += f" of classes {self._reader.names}"
         for name, asked in (("norms", norms), ("hidden", hidden)):
             kind += "" if asked is None else f", {name}={asked!r}"
+        self._kind = kind
         self._lines = Memory() if folder is None else Folder(Path(folder), self.ids, kind)
         self._open: OpenEpoch | None = None
         self._resumed, self._tried = True, False
@@ -143,6 +144,7 @@ class Recorder:
         shapes = logits.shape, targets.shape, ids.shape
         if shapes != self._shapes:  # looks take as long as a small network
             self._reader.check(logits, targets, ids)
+            self._read()  # a block is of one kind
             self._shapes = shapes
         if self._open is None or epoch != self._open.number:
             self._turn(epoch)
@@ -191,7 +193,9 @@ class Recorder:
         lines = self._lines.arrays().items() if self._in_memory else ()
         return {
             "ids": _digest(self.ids),
+            "kind": self._kind,
             "epochs": self._lines.epochs[:count],
+            "marks": self._lines.marks[:count],
             "lines": {name: _stored(part[:count]) for name, part in lines},
             "number": None if now is None else now.number,
             "names": [] if now is None else now.names,
@@ -207,12 +211,18 @@ class Recorder:
         AssayError
             If it is of other rows, or the folder has not its epochs.
         """
-        if not isinstance(state, dict):
+        if not isinstance(state, dict) or not {"epochs", "kind", "marks", "lines", "number"} <= set(state):
             raise AssayError(f"The recorder's state is {state!r}; pass what state_dict() gave.")
         if state.get("ids") != _digest(self.ids):
             raise AssayError("The recorder's state is of other rows; give Recorder the same ids, in order.")
-        epochs, lines = list(state["epochs"]), state["lines"]
-        if not lines and self._lines.epochs[: len(epochs)] != epochs:
+        if state["kind"] != self._kind:
+            raise AssayError(
+                f"The recorder's state is by {state['kind']}, and the recorder is for {self._kind}; give it "
+                "the same settings."
+            )
+        epochs, marks, lines = list(state["epochs"]), list(state["marks"]), state["lines"]
+        held = self._lines.epochs[: len(epochs)], self._lines.marks[: len(marks)]
+        if not lines and held != (epochs, marks):
             raise AssayError(
                 f"The recorder's state goes on after {len(epochs)} epochs, and they are not in its folder; "
                 "give Recorder the folder that the training had."
@@ -319,7 +329,9 @@ class Recorder:
 
     def _named(self, targets: Any, logits: Any) -> Any:
         """Labels as codes, for gradients."""
-        if self._hooks is None or self._hooks.norms != "all" or self._reader.classes is None:
+        if self._hooks is None or self._hooks.norms != "all" or self._reader.loss != "cross_entropy":
+            return targets
+        if len(logits.shape) != 2:
             return targets
         return self._reader.codes(numpy_of(targets), logits.shape[-1])
 
@@ -337,7 +349,12 @@ class Recorder:
             known = (places >= 0) & (places < n)
         else:
             order = np.arange(n) if self._order is None else self._order
-            places = order[np.minimum(np.searchsorted(self.ids, ids, sorter=order), n - 1)]
+            try:
+                places = order[np.minimum(np.searchsorted(self.ids, ids, sorter=order), n - 1)]
+            except TypeError as error:  # None among text, say
+                raise AssayError(
+                    f"Recorder got ids that are not of the kind of its own ({error})."
+                ) from error
             known = self.ids[places] == ids
         if not np.all(known):
             strange = ids[~np.broadcast_to(known, ids.shape)][0]

@@ -47,8 +47,14 @@ class Answers(nn.Module):
         super().__init__()
         before = model.frozen if isinstance(model, Answers) else None
         model = model if before is None else before.model
+        if hasattr(model, "peft_config"):
+            raise AssayError(
+                f"The model is a {type(model).__name__} with adapters; merge them: model.merge_and_unload()."
+            )
         if model.get_output_embeddings() is None:
             raise AssayError(f"{type(model).__name__} has no head for tokens; pass a causal language model.")
+        if first:
+            _check_blocks(model)
         kept = before if before is not None and before.first == first else None
         self.frozen = kept or _Frozen(model, first)
         self.upper = _twin(model.base_model) if shared else _upper(model, first)
@@ -77,7 +83,13 @@ class Answers(nn.Module):
 
     def states(self, tokens: Any) -> Any:
         """The last hidden states, (b, t, d), of tokens (b, t)."""
-        return self.upper(inputs_embeds=self.frozen.below(tokens), use_cache=False).last_hidden_state
+        try:
+            return self.upper(inputs_embeds=self.frozen.below(tokens), use_cache=False).last_hidden_state
+        except IndexError as error:
+            raise AssayError(
+                f"The rows do not fit {type(self.frozen.model).__name__}: a token is beyond those it knows, "
+                "or a row longer than its positions; make them by its own tokenizer, with a smaller length."
+            ) from error
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """A copy of the upper part; what is frozen is shared."""
@@ -123,11 +135,11 @@ class _Frozen:
             lengths = (tokens != NOTHING).sum(dim=1).tolist()
             keys = [row[:size].numpy().tobytes() for row, size in zip(tokens, lengths, strict=True)]
             fresh = [place for place, key in enumerate(keys) if key not in self._kept]
-            found = {}
-            if fresh:
-                made = self._lower(input_ids=tokens[fresh].clamp(min=0), use_cache=False).last_hidden_state
-                found = {keys[at]: row[: lengths[at]].clone() for at, row in zip(fresh, made, strict=True)}
-                self._keep(found)
+            found: dict[bytes, Any] = {}
+            for at in fresh:  # each alone: in company its bits would hang on who else is in the batch
+                row = tokens[at : at + 1, : lengths[at]]
+                found[keys[at]] = self._lower(input_ids=row, use_cache=False).last_hidden_state[0]
+            self._keep(found)
             rows = [found[key] if key in found else self._kept[key] for key in keys]
             return nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
@@ -170,15 +182,20 @@ def _check_same(model: Any, answers: Answers) -> None:
     if devices != {"cpu"}:
         raise AssayError(f"{type(model).__name__} is on {', '.join(sorted(devices))}; move it: model.cpu().")
     tokens = torch.arange(3)[None] % model.get_input_embeddings().num_embeddings
-    with torch.no_grad(), resting(model), resting(answers):
-        wanted = model(input_ids=tokens, use_cache=False).logits[0].float()
-        found = answers.frozen.logits(answers.states(tokens)[0]).float()
+    try:
+        with torch.no_grad(), resting(model), resting(answers):
+            wanted = model(input_ids=tokens, use_cache=False).logits[0].float()
+            found = answers.frozen.logits(answers.states(tokens)[0]).float()
+        close = bool((wanted - found).abs().max() < CLOSE[model.dtype.itemsize > 2] * wanted.std())
+    except (AttributeError, TypeError, ValueError, RuntimeError):  # no body below the head, or none such
+        close = False
     answers.frozen.forget()
-    far = (wanted - found).abs().max() / wanted.std()
-    if not far < CLOSE[model.dtype.itemsize > 2]:
+    if not close:
+        apart = ", or tune all blocks: LoRA(last=None)" if answers.frozen.first else ""
         raise AssayError(
-            f"The logits of {type(model).__name__} are not what its head makes of its last states: it scales "
-            "or caps them, or its embeddings; take a model of another kind, such as a Llama or a Qwen2."
+            f"The logits of {type(model).__name__} are not what its head makes of its last states (it scales "
+            "or caps them, or its embeddings, or is no causal language model); take a model of another kind, "
+            f"such as a Llama or a Qwen2{apart}."
         )
 
 
@@ -200,15 +217,23 @@ def _twin(module: Any) -> Any:
     return twin
 
 
-def _upper(model: Any, first: int) -> Any:
-    if first and not isinstance(getattr(model.base_model, "layers", None), nn.ModuleList):
+def _check_blocks(model: Any) -> None:
+    parts = model.base_model._modules
+    if not isinstance(parts.get("layers"), nn.ModuleList) or not {"norm", "embed_tokens"} <= set(parts):
         raise AssayError(
-            f"The blocks of {type(model).__name__} are not in `layers`, so its last ones cannot be set "
-            "apart; tune all blocks: LoRA(last=None)."
+            f"The blocks of {type(model).__name__} are not in `layers`, with `norm` behind them, so its last "
+            "ones cannot be set apart; tune all blocks: LoRA(last=None)."
         )
+
+
+def _upper(model: Any, first: int) -> Any:
     if first == 0:
-        return deepcopy(model.base_model)
-    body = _body(model, deepcopy(model.base_model.layers[first:]), norm=deepcopy(model.base_model.norm))
-    upper = _twin(body)
-    del upper._modules["embed_tokens"]  # what comes in is embedded already
+        upper = deepcopy(model.base_model)
+    else:
+        layers, norm = deepcopy(model.base_model.layers[first:]), deepcopy(model.base_model.norm)
+        upper = _twin(_body(model, layers, norm=norm))
+        del upper._modules["embed_tokens"]  # what comes in is embedded already
+    for part in upper.modules():
+        if hasattr(part, "gradient_checkpointing"):  # which loses the gradient of what comes in
+            part.gradient_checkpointing = False
     return upper

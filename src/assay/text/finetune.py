@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, final
 
 import numpy as np
@@ -297,7 +298,12 @@ class _Folder:
         import torch
 
         files = sorted(self._folder.glob("epoch-*.pt"))
-        return [torch.load(file, weights_only=True) for file in files]
+        try:
+            return [torch.load(file, weights_only=True) for file in files]
+        except (RuntimeError, EOFError, OSError, UnpicklingError) as error:
+            raise AssayError(
+                f"{self._folder} has an epoch that cannot be read; remove the last of its epoch-*.pt."
+            ) from error
 
     def keep(self, state: dict[str, Any]) -> None:
         """Write the next epoch, whole or not at all."""
