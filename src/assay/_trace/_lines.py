@@ -28,7 +28,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.epochs: list[int] = []
-        self.marks: list[int] = []
+        self.marks: list[int] = []  # none: states hold the lines themselves
         self._lines: list[Line] = []
 
     def cut(self, count: int) -> None:

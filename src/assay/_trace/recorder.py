@@ -52,8 +52,8 @@ class Recorder:
     module : torch.nn.Module, optional
         The network, which `norms` and `hidden` watch by hooks.
     norms : "last" | "all", optional
-        The length of the gradient of a row's loss by the last linear layer, which must give the logits (next
-        to no cost), or by all parameters, in evaluation mode (another pass, and half a one back).
+        The length of the gradient of a row's loss by the last linear layer, which must give the logits
+        (cheap), or by all parameters that are trained, in evaluation mode (another pass, and half a one back).
     hidden : str, optional
         The module whose output is the hidden state: averaged over positions, if there are any, and projected
         at random, always alike, to 64 numbers if it has more.
@@ -209,7 +209,7 @@ class Recorder:
         Raises
         ------
         AssayError
-            If it is of other rows, or the folder has not its epochs.
+            If it is of other rows or settings, or the folder has not its epochs.
         """
         if not isinstance(state, dict) or not {"epochs", "kind", "marks", "lines", "number"} <= set(state):
             raise AssayError(f"The recorder's state is {state!r}; pass what state_dict() gave.")
