@@ -53,7 +53,7 @@ class Recorder:
         The network, which `norms` and `hidden` watch by hooks.
     norms : "last" | "all", optional
         The length of the gradient of a row's loss by the last linear layer, which must give the logits
-        (cheap), or by all parameters that are trained, in evaluation mode (another pass, and half a one back).
+        (cheap), or by all parameters that are trained, in evaluation mode (a pass more, and half a one back).
     hidden : str, optional
         The module whose output is the hidden state: averaged over positions, if there are any, and projected
         at random, always alike, to 64 numbers if it has more.
