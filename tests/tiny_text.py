@@ -20,21 +20,18 @@ class Letters:
         return {"input_ids": [[ord(c) - 96 if "a" <= c <= "z" else 27 for c in text] for text in texts]}
 
 
-@cache
-def llama():
-    """A Llama of 3 blocks with drawn weights, in evaluation mode."""
+def drawn_llama(seed=0, **how):
+    """A Llama of 3 small blocks with drawn weights; `how` are other settings of its kind."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=31,
-        hidden_size=16,
-        intermediate_size=24,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=64,
-        initializer_range=0.3,
-    )
-    return LlamaForCausalLM(config).eval()
+    torch.manual_seed(seed)
+    sizes = {"vocab_size": 31, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 3}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64}
+    return LlamaForCausalLM(LlamaConfig(**sizes | heads | how))
+
+
+@cache
+def llama():
+    """One that is shared by tests, in evaluation mode."""
+    return drawn_llama(initializer_range=0.3).eval()

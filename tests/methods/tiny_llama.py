@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tiny_text import drawn_llama
 
 torch = pytest.importorskip("torch", reason="needs torch")
-transformers = pytest.importorskip("transformers", reason="needs transformers")
+pytest.importorskip("transformers", reason="needs transformers")
 peft = pytest.importorskip("peft", reason="needs peft")
 
 VOCABULARY, LENGTH, PAD, IGNORED = 23, 9, 0, -100
@@ -37,19 +38,8 @@ def given(outputs, targets):
 
 def llama(seed=0, dropout=0.0, double=True, targets=("q_proj", "v_proj")):
     """A Llama whose adapters alone are trained, none of them 0."""
-    torch.manual_seed(seed)
-    config = transformers.LlamaConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=32,
-        intermediate_size=40,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=32,
-        tie_word_embeddings=True,
-        pad_token_id=PAD,
-    )
-    model = transformers.LlamaForCausalLM(config)
+    sizes = {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2, "pad_token_id": PAD}
+    model = drawn_llama(seed, **sizes, tie_word_embeddings=True)
     how = peft.LoraConfig(r=3, lora_alpha=6, lora_dropout=dropout, target_modules=list(targets))
     module = Answers(peft.get_peft_model(model, how))
     for name, p in module.named_parameters():

@@ -98,12 +98,12 @@ def test_tokens_that_a_model_does_not_know(tiny, letters):
 
 
 def test_half_precision_is_read(tiny, letters):
-    """Losses of a model in bfloat16 are those of its whole precision, to its three digits."""
-    rows = token_rows(letters, PROMPTS, ANSWERS)
+    """Losses of a model in bfloat16 are those of its whole precision, within some of its steps of 0.004."""
     from copy import deepcopy
 
+    rows = token_rows(letters, PROMPTS, ANSWERS)
     found = answer_losses(deepcopy(tiny).bfloat16(), rows)
-    np.testing.assert_allclose(found, answer_losses(tiny, rows), rtol=0.1)
+    np.testing.assert_allclose(found, answer_losses(tiny, rows), rtol=0.016)
 
 
 def test_alone_is_without_the_prompt(tiny, letters):

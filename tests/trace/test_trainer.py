@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tiny_text import drawn_llama
 
 from assay import AssayError, Recorder
 
@@ -44,16 +45,7 @@ def classifier():
 
 def language_model():
     """A Llama of one small layer."""
-    torch.manual_seed(0)
-    config = transformers.LlamaConfig(
-        vocab_size=40,
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        pad_token_id=0,
-    )
-    return transformers.LlamaForCausalLM(config)
+    return drawn_llama(vocab_size=40, num_hidden_layers=1, pad_token_id=0)
 
 
 def rows(causal: bool):

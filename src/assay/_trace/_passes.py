@@ -29,8 +29,8 @@ def passes(model: Any, X: Any, y: Labels, epochs: int | None, *, numbers: bool) 
         yield from _partial(model, X, y, epochs, numbers=numbers)
     else:
         for k in range(1, (epochs or length(model, X, y)) + 1):
-            cut = Cloner(model).copy().set_params(max_iter=k)
-            _iterations(cut := fitted(cut, X, y))
+            cut = fitted(Cloner(model).copy().set_params(max_iter=k), X, y)
+            _iterations(cut)  # refuses what has none
             yield cut
 
 
