@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from assay import AssayError, Data, Problem, Valuation, removal_index
+from assay.apply._held_out import check_held_out
 
 X = np.array([[0.0], [1.0], [10.0], [11.0], [0.1], [10.1]])
 Y = np.array(["a", "a", "b", "b", "b", "a"])  # the last two are wrong
@@ -65,6 +67,16 @@ def test_rows_that_judged_the_values_may_not_choose():
     for part, name in ((SMALL.train, "train"), (VALID, "valid")):
         with pytest.raises(AssayError, match=f"Some rows of judges are rows of problem.{name}"):
             removal_index(SMALL, WORTH, judges=part)
+
+
+def test_rows_too_wide_to_be_dense_are_told_apart():
+    """Sparse rows are compared as they are: equal ones are refused, others are not, whatever their width."""
+    wide = csr_array((np.arange(1.0, 9.0), (np.arange(8), np.arange(8) * 10**7)), shape=(8, 10**8))
+    train, others = Data(wide[:4], Y[:4]), Data(wide[4:], Y[:4])
+    check_held_out("judges", others, Problem(train))
+    for same in (Data(wide[:4], Y[:4]), Data(wide[:3], Y[:3])):
+        with pytest.raises(AssayError, match=r"^Some rows of judges are rows of problem\.train"):
+            check_held_out("judges", same, Problem(train))
 
 
 @pytest.mark.parametrize(
