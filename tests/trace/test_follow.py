@@ -496,6 +496,21 @@ def test_a_folder_of_something_else_is_refused_before_the_training(tmp_path):
         follow(Late(), NUMBERS, folder=tmp_path)
 
 
+def test_a_net_that_cannot_be_fitted_and_outputs_that_are_not_finite():
+    """What skorch and torch refuse is told in one sentence, and what the recorder refuses in its own."""
+    torch, skorch = pytest.importorskip("torch"), pytest.importorskip("skorch")
+    how = {"criterion": torch.nn.CrossEntropyLoss, "max_epochs": 1, "train_split": None, "verbose": 0}
+    single = X.astype(np.float32)
+    with pytest.raises(
+        AssayError, match=r"net NeuralNetClassifier cannot be fitted: .* float32 and labels as codes"
+    ):
+        follow(skorch.NeuralNetClassifier(torch.nn.Linear(6, 3), **how), Data(X, CODES))
+    broken = torch.nn.Linear(6, 3)
+    torch.nn.init.constant_(broken.weight, np.nan)
+    with pytest.raises(AssayError, match=r"^Recorder got outputs for the row"):
+        follow(skorch.NeuralNetClassifier(broken, **how), Data(single, CODES))
+
+
 def test_bad_networks_and_trainings():
     """Networks that do not fit the rows, batch norm on one row, and several networks are refused by name."""
     torch = pytest.importorskip("torch")

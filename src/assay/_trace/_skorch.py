@@ -135,6 +135,8 @@ def fit(
         torch.manual_seed(seed)
         try:
             copy.fit(X.copy(), y.copy())  # read-only arrays make tensors warn
+        except AssayError:  # of the recorder, which says it best
+            raise
         except (ValueError, TypeError, RuntimeError) as error:
             raise AssayError(
                 f"The net {type(net).__name__} cannot be fitted: {error}; most nets want features as float32 "
